@@ -1,0 +1,86 @@
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+/** The Node-API add-on: native/node/addon.cc. Lists are parallel: one entry a tensor. */
+export interface Addon {
+  /** Version of the package that the add-on was compiled from. */
+  readonly version: string;
+  /** Instruction sets that this build has and this machine can run, the best one last. */
+  readonly instructionSets: readonly string[];
+  getInstructionSet(): string;
+  setInstructionSet(name: string): void;
+  getThreadCount(): number;
+  setThreadCount(count: number): void;
+  /**
+   * One ALI-G step in place. `settings` and `report` are laid out as native/rules/alig.h says;
+   * `velocities` is empty without momentum; a gradient is null where there is none.
+   */
+  aliGStep(
+    parameters: readonly Float32Array[],
+    gradients: readonly (Float32Array | null)[],
+    velocities: readonly Float32Array[],
+    loss: number,
+    settings: Float32Array,
+    report: Float32Array,
+  ): void;
+  /**
+   * Registers the TensorFlow op once a process and returns its name.
+   * Throws where tfjs-node's TensorFlow is not loaded or lacks a function that is needed.
+   */
+  registerTensorFlowOp(): string;
+}
+
+/** One place where the add-on was looked for, and why it could not be used from there. */
+export interface LoadAttempt {
+  readonly path: string;
+  readonly problem: string;
+}
+
+export type AddonState =
+  | { readonly addon: Addon; readonly path: string }
+  | { readonly addon: null; readonly attempts: readonly LoadAttempt[]; readonly report: string };
+
+const packageRoot = new URL('../../../', import.meta.url);
+const require = createRequire(import.meta.url);
+
+function packageVersion(): string {
+  return (require('../../../package.json') as { version: string }).version;
+}
+
+function explain(attempts: readonly LoadAttempt[]): string {
+  const tried = attempts.map(({ path, problem }) => `  ${path}\n    ${problem}`).join('\n');
+  return (
+    `The native add-on of tfjs-alig could not be loaded (${process.platform}-${process.arch}, ` +
+    `Node ${process.version}, Node-API ${process.versions.napi ?? 'unknown'}). Tried:\n${tried}\n` +
+    'Training goes on with the engines that need no add-on, which are slower. ' +
+    'To build it, run: npx tfjs-alig build'
+  );
+}
+
+function findAddon(): AddonState {
+  const attempts: LoadAttempt[] = [];
+  for (const configuration of ['Release', 'Debug']) {
+    const path = fileURLToPath(new URL(`build/${configuration}/tfjs_alig.node`, packageRoot));
+    try {
+      const addon = require(path) as Addon;
+      if (addon.version === packageVersion()) {
+        return { addon, path };
+      }
+      attempts.push({
+        path,
+        problem: `built from version ${addon.version}, this package is ${packageVersion()}`,
+      });
+    } catch (error) {
+      attempts.push({ path, problem: error instanceof Error ? error.message : String(error) });
+    }
+  }
+  return { addon: null, attempts, report: explain(attempts) };
+}
+
+let state: AddonState | undefined;
+
+/** Loads the native add-on at the first call; never throws: what went wrong is in the result. */
+export function addonState(): AddonState {
+  state ??= findAddon();
+  return state;
+}
