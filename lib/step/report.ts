@@ -1,11 +1,22 @@
 /** Which implementation carried out a step. The names are stable. */
 export type EngineName =
-  | 'tensorflow-cpu'
-  | 'tensorflow-cuda'
-  | 'native-cpu'
-  | 'native-cuda'
-  | 'typescript'
-  | 'portable';
+  'tensorflow-cpu' | 'tensorflow-cuda' | 'native-cpu' | 'native-cuda' | 'typescript' | 'portable';
+
+/** Numbered as in native/engine/report.h. */
+const statuses = [
+  'taken',
+  'lossNotFinite',
+  'gradientNotFinite',
+  'stepSizeNotFinite',
+  'parameterOverflow',
+] as const;
+
+/**
+ * How a step ended. 'lossNotFinite', 'gradientNotFinite' and 'stepSizeNotFinite': refused, nothing
+ * was written and the step does not count. 'parameterOverflow': taken, but a new parameter is
+ * infinite or NaN (finite gradients can still lead out of the float32 range).
+ */
+export type StepStatus = (typeof statuses)[number];
 
 /**
  * What one step did. All numbers are float32 values, rounded once from the double that the step
@@ -17,8 +28,8 @@ export interface StepReport {
   /** Step size that was used (gamma): `unclippedStepSize` or the maximal learning rate. */
   readonly stepSize: number;
   /**
-   * (loss - lowerBound) / (gradientNorm^2 + epsilon), the Polyak step size before it is clipped at
-   * the maximal learning rate; null where it is infinite in float32.
+   * max(loss - lowerBound, 0) / (gradientNorm^2 + epsilon), the Polyak step size before it is
+   * clipped at the maximal learning rate; null where it is infinite in float32.
    */
   readonly unclippedStepSize: number | null;
   /** Euclidean norm of the gradients of all tensors together. */
@@ -29,6 +40,106 @@ export interface StepReport {
   readonly clipped: boolean;
   /** Whether the parameters were projected, that is scaled back on the L2 ball. */
   readonly projected: boolean;
+  readonly status: StepStatus;
   /** Which engine carried out the step. */
   readonly engine: EngineName;
+}
+
+/** Numbers in a report as engines write it: native/engine/report.h, field by field. */
+export const REPORT_FIELDS = 8;
+
+/** Writes a report in the layout of native/engine/report.h. */
+export function packReport(report: Omit<StepReport, 'engine'>): Float32Array {
+  return Float32Array.of(
+    statuses.indexOf(report.status),
+    report.loss,
+    report.stepSize,
+    report.unclippedStepSize ?? Infinity,
+    report.gradientNorm,
+    report.parameterNorm,
+    report.clipped ? 1 : 0,
+    report.projected ? 1 : 0,
+  );
+}
+
+/** Reads a report in the layout of native/engine/report.h. */
+export function unpackReport(fields: Float32Array, engine: EngineName): StepReport {
+  const [status, loss, stepSize, unclipped, gradientNorm, parameterNorm, clipped, projected] =
+    fields as unknown as [number, number, number, number, number, number, number, number];
+  return {
+    loss,
+    stepSize,
+    unclippedStepSize: unclipped === Infinity ? null : unclipped,
+    gradientNorm,
+    parameterNorm,
+    clipped: clipped === 1,
+    projected: projected === 1,
+    status: statuses[status]!,
+    engine,
+  };
+}
+
+/**
+ * A report that is read from the device when one of its fields is first looked at, so that no
+ * device waits for a log line. Its fields are enumerable accessors: it can be spread, compared and
+ * written as JSON like any other report.
+ */
+export function lazyReport(engine: EngineName, read: () => StepReport): StepReport {
+  let known: StepReport | undefined;
+  const report = { engine };
+  for (const field of [
+    'loss',
+    'stepSize',
+    'unclippedStepSize',
+    'gradientNorm',
+    'parameterNorm',
+    'clipped',
+    'projected',
+    'status',
+  ] as const) {
+    Object.defineProperty(report, field, {
+      enumerable: true,
+      get: () => (known ??= read())[field],
+    });
+  }
+  return report as StepReport;
+}
+
+const explanations: Readonly<Record<Exclude<StepStatus, 'taken'>, string>> = {
+  lossNotFinite: 'the loss is not finite',
+  gradientNotFinite: 'a gradient is not finite',
+  stepSizeNotFinite:
+    'the loss is too large for so small a gradient: the step size overflows float32',
+  parameterOverflow: 'a new parameter is infinite or NaN',
+};
+
+/**
+ * Thrown when a step met a number that is not finite. Unless `report.status` is
+ * 'parameterOverflow', nothing was written and the step does not count.
+ */
+export class NonFiniteError extends Error {
+  override readonly name = 'NonFiniteError';
+  readonly report: StepReport;
+
+  /** `where` names the tensors at fault, if they are known. */
+  constructor(report: StepReport & { readonly status: Exclude<StepStatus, 'taken'> }, where = '') {
+    const numbers = `loss ${report.loss}, gradient norm ${report.gradientNorm}, step size ${report.stepSize}`;
+    super(
+      report.status === 'parameterOverflow'
+        ? `After the ALI-G step ${explanations[report.status]}${where} (${numbers}); go back to a ` +
+            'checkpoint and lower maxLearningRate.'
+        : `ALI-G step refused, nothing was changed: ${explanations[report.status]}${where} ` +
+            `(${numbers}); ` +
+            (report.status === 'stepSizeNotFinite'
+              ? 'give a maxLearningRate or an epsilon.'
+              : 'look for what made it so: the inputs, or a division or logarithm in the loss.'),
+    );
+    this.report = report;
+  }
+}
+
+/** Throws a {@link NonFiniteError} unless the step went well; `where` is asked only then. */
+export function checkOutcome(report: StepReport, where: () => string = () => ''): void {
+  const { status } = report;
+  if (status !== 'taken') throw new NonFiniteError({ ...report, status }, where());
 }

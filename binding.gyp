@@ -1,0 +1,64 @@
+{
+  # The numeric contract (docs/numeric-contract.md) rests on these flags: no fused multiply-add by
+  # the compiler's own choice and no -march=native. An instruction set's flags go to its own file
+  # alone, and the best set that the machine has is chosen at run time.
+  'target_defaults': {
+    'include_dirs': ['native'],
+    'cflags!': ['-fno-exceptions'],
+    'cflags_cc!': ['-fno-exceptions', '-fno-rtti', '-std=gnu++17', '-std=gnu++20'],
+    'cflags': ['-O3', '-fPIC', '-ffp-contract=off', '-fno-math-errno', '-fno-trapping-math', '-Wall', '-Wextra'],
+    'cflags_cc': ['-std=c++17'],
+    'xcode_settings': {
+      'GCC_ENABLE_CPP_EXCEPTIONS': 'YES',
+      'CLANG_CXX_LANGUAGE_STANDARD': 'c++17',
+      'GCC_OPTIMIZATION_LEVEL': '3',
+      'OTHER_CFLAGS': ['-ffp-contract=off', '-fno-math-errno', '-fno-trapping-math'],
+    },
+    'msvs_settings': {
+      'VCCLCompilerTool': { 'ExceptionHandling': 1, 'AdditionalOptions': ['/std:c++17', '/fp:precise'] },
+    },
+    'conditions': [
+      ['OS=="linux"', { 'cflags': ['-fopenmp'], 'ldflags': ['-fopenmp'] }],
+    ],
+  },
+  'targets': [
+    {
+      'target_name': 'tfjs_alig',
+      'sources': ['<!@(node -p "require(\'fs\').readFileSync(\'native/sources.txt\', \'utf8\')")'],
+      'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
+      'defines': [
+        'NAPI_VERSION=8',
+        'NAPI_CPP_EXCEPTIONS',
+        'TFJS_ALIG_VERSION="<!(node -p "require(\'./package.json\').version")"',
+        'TFJS_ALIG_OP_SUFFIX="V<!(node -p "require(\'./package.json\').version.replace(/\\\\W/g, \'x\')")"',
+      ],
+      'conditions': [
+        ['target_arch=="x64" and OS!="win"', {
+          'defines': ['TFJS_ALIG_X86'],
+          'dependencies': ['kernels_avx2', 'kernels_avx512'],
+        }],
+        ['OS=="linux"', { 'libraries': ['-ldl'] }],
+      ],
+    },
+  ],
+  'conditions': [
+    ['target_arch=="x64" and OS!="win"', {
+      'targets': [
+        {
+          'target_name': 'kernels_avx2',
+          'type': 'static_library',
+          'sources': ['native/cpu/kernels_avx2.cc'],
+          'cflags': ['-mavx2', '-mfma'],
+          'xcode_settings': { 'OTHER_CFLAGS': ['-mavx2', '-mfma'] },
+        },
+        {
+          'target_name': 'kernels_avx512',
+          'type': 'static_library',
+          'sources': ['native/cpu/kernels_avx512.cc'],
+          'cflags': ['-mavx512f', '-mavx512dq', '-mavx512vl', '-mfma', '-mprefer-vector-width=512'],
+          'xcode_settings': { 'OTHER_CFLAGS': ['-mavx512f', '-mavx512dq', '-mavx512vl', '-mfma'] },
+        },
+      ],
+    }],
+  ],
+}

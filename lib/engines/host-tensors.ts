@@ -1,0 +1,43 @@
+import { tensor as makeTensor, type Tensor } from '@tensorflow/tfjs-core';
+import { replaceValue, type TensorEngine } from './engine.js';
+import { stepHostArrays } from './host.js';
+
+/** The array behind a tensor of the cpu backend: the real one, not a copy. */
+function arrayOf(tensor: Tensor): Float32Array {
+  return tensor.dataSync<'float32'>();
+}
+
+function tensorOver(values: Float32Array, like: Tensor): Tensor {
+  return makeTensor(values, like.shape, 'float32');
+}
+
+/**
+ * The engine for tfjs's cpu backend, whose tensors are host arrays: parameters are copied, the
+ * copies are stepped in place by {@link stepHostArrays} and become the new tensors.
+ */
+export const stepCpuBackendTensors: TensorEngine = (step) => {
+  const { variables, gradients, velocities, velocitiesInPlace, settings } = step;
+  const parameters = variables.map((variable) => arrayOf(variable).slice());
+  const velocityArrays = (velocities ?? []).map((velocity) =>
+    velocitiesInPlace ? arrayOf(velocity) : arrayOf(velocity).slice(),
+  );
+  const report = stepHostArrays(
+    parameters,
+    gradients.map((gradient) => gradient && arrayOf(gradient)),
+    velocityArrays,
+    typeof step.loss === 'number' ? step.loss : step.loss.dataSync()[0]!,
+    settings,
+  );
+  const written = report.status === 'taken' || report.status === 'parameterOverflow';
+  if (!written) return { report, deferred: false, newVelocities: null };
+  variables.forEach((variable, i) => {
+    if (gradients[i] || report.projected) {
+      replaceValue(variable, tensorOver(parameters[i]!, variable));
+    }
+  });
+  const newVelocities =
+    velocities && !velocitiesInPlace
+      ? velocities.map((velocity, i) => tensorOver(velocityArrays[i]!, velocity))
+      : null;
+  return { report, deferred: false, newVelocities };
+};

@@ -1,0 +1,248 @@
+import { Variable, type Tensor } from '@tensorflow/tfjs-core';
+import { engineOfBackend } from '../engines/choose.js';
+import { replaceValue, type TensorStep } from '../engines/engine.js';
+import { stepHostArrays } from '../engines/host.js';
+import {
+  checkArray,
+  checkList,
+  checkLoss,
+  checkNoOverlap,
+  checkSomeGradient,
+  checkTensor,
+  checkVariable,
+  lossForBackend,
+} from './checks.js';
+import { checkOutcome, type StepReport } from './report.js';
+import { checkedSettings, checkOptionNames, shown, type StepSettings } from './settings.js';
+
+const owner = 'fusedAliGStep';
+
+/** Hyper-parameters of {@link fusedAliGStep}, all float32. */
+export interface FusedAliGStepSettings {
+  /** Maximal learning rate (eta in the paper): positive, or null for none. Default: null. */
+  maxLearningRate?: number | null;
+  /** Nesterov momentum (mu), 0 <= momentum < 1. Default: 0. */
+  momentum?: number;
+  /** Added to the squared gradient norm (delta), at least 0. Default: 1e-5. */
+  epsilon?: number;
+  /** Lower bound of the loss, taken off before the division. Default: 0. */
+  lowerBound?: number;
+  /** Radius of the L2 ball that all parameters together are projected on, or null. Default: null. */
+  maxNorm?: number | null;
+  /** Velocities average gradients instead of steps. Default: false. */
+  adjustedMomentum?: boolean;
+}
+
+/** Options of {@link fusedAliGStep} over host arrays, which are changed in place. */
+export interface HostStepOptions extends FusedAliGStepSettings {
+  /** Changed in place. */
+  parameters: readonly Float32Array[];
+  /** One entry a parameter, of its length; null: no gradient in this step. */
+  gradients: readonly (Float32Array | null)[];
+  /** Changed in place; needed with momentum, zeros before the first step. */
+  velocities?: readonly Float32Array[];
+  loss: number;
+}
+
+/** Options of {@link fusedAliGStep} over tensors, which are assigned to the variables. */
+export interface TensorStepOptions extends FusedAliGStepSettings {
+  /** Assigned new tensors; float32, on the current backend. */
+  parameters: readonly Variable[];
+  /** One entry a parameter, of its shape; null: no gradient in this step. */
+  gradients: readonly (Tensor | null)[];
+  /** Assigned new tensors; needed with momentum, zeros before the first step. */
+  velocities?: readonly Variable[];
+  /** A number or a scalar tensor, on any backend. */
+  loss: number | Tensor;
+}
+
+const optionNames = [
+  'parameters',
+  'gradients',
+  'velocities',
+  'loss',
+  'maxLearningRate',
+  'momentum',
+  'epsilon',
+  'lowerBound',
+  'maxNorm',
+  'adjustedMomentum',
+];
+
+function settingsOf(options: FusedAliGStepSettings): StepSettings {
+  return checkedSettings(owner, {
+    maxLearningRate: options.maxLearningRate ?? null,
+    momentum: options.momentum ?? 0,
+    epsilon: options.epsilon ?? 1e-5,
+    lowerBound: options.lowerBound ?? 0,
+    adjustedMomentum: options.adjustedMomentum ?? false,
+    maxNorm: options.maxNorm ?? null,
+  });
+}
+
+function checkedVelocities(
+  options: HostStepOptions | TensorStepOptions,
+  settings: StepSettings,
+): readonly unknown[] | null {
+  const { velocities, parameters } = options;
+  if (settings.momentum === 0) return null;
+  if (velocities === undefined) {
+    throw new TypeError(
+      `${owner}: velocities are missing, which momentum ${options.momentum ?? 0} needs: one of ` +
+        "each parameter's shape, zeros before the first step.",
+    );
+  }
+  checkList(`${owner}: velocities`, velocities, parameters.length);
+  return velocities;
+}
+
+function isHostStep(options: HostStepOptions | TensorStepOptions): options is HostStepOptions {
+  return !(options.parameters as readonly unknown[]).some((value) => value instanceof Variable);
+}
+
+/** The positions of those that hold a number that is not finite, as text for an error. */
+function whichNotFinite(name: string, arrays: readonly (ArrayLike<number> | null)[]): string {
+  const at = arrays.flatMap((array, i) =>
+    array && !Array.prototype.every.call(array, Number.isFinite) ? [`${name}[${i}]`] : [],
+  );
+  return at.length > 0 ? ` in ${at.join(', ')}` : '';
+}
+
+function stepOverArrays(options: HostStepOptions, settings: StepSettings): StepReport {
+  const { parameters, gradients, loss } = options;
+  const velocities = checkedVelocities(options, settings);
+  const named: { label: string; array: Float32Array }[] = [];
+  const check = (list: string, i: number, array: unknown, length?: number) => {
+    const label = `${list}[${i}]`;
+    checkArray(() => `${owner}: ${label}`, array, length);
+    named.push({ label: `${owner}: ${label}`, array });
+  };
+  parameters.forEach((parameter, i) => {
+    check('parameters', i, parameter);
+    const gradient = gradients[i];
+    if (gradient !== null) check('gradients', i, gradient, parameter.length);
+    if (velocities) check('velocities', i, velocities[i], parameter.length);
+  });
+  if (typeof loss !== 'number') {
+    throw new TypeError(`${owner}: loss must be a number where parameters are arrays.`);
+  }
+  checkNoOverlap(named);
+  checkSomeGradient(owner, gradients);
+  const report = stepHostArrays(
+    parameters,
+    gradients,
+    (velocities ?? []) as readonly Float32Array[],
+    loss,
+    settings,
+  );
+  checkOutcome(report, () =>
+    report.status === 'gradientNotFinite'
+      ? whichNotFinite('gradients', gradients)
+      : report.status === 'parameterOverflow'
+        ? whichNotFinite('parameters', parameters)
+        : '',
+  );
+  return report;
+}
+
+function stepOverVariables(options: TensorStepOptions, settings: StepSettings): StepReport {
+  const { parameters, gradients } = options;
+  const velocities = checkedVelocities(options, settings);
+  const seen = new Map<unknown, string>();
+  const checkOnce = (label: string, variable: Variable) => {
+    const earlier = seen.get(variable);
+    if (earlier !== undefined) {
+      throw new Error(
+        `${owner}: ${label} is the same variable as ${earlier}; name each variable once.`,
+      );
+    }
+    seen.set(variable, label);
+  };
+  parameters.forEach((parameter, i) => {
+    checkVariable(() => `${owner}: parameters[${i}]`, parameter);
+    checkOnce(`parameters[${i}]`, parameter);
+    const gradient = gradients[i];
+    if (gradient !== null) {
+      checkTensor(
+        () => `${owner}: gradients[${i}] (of variable ${parameter.name})`,
+        gradient,
+        parameter.shape,
+      );
+    }
+    const velocity = velocities?.[i];
+    if (velocities) {
+      const label = () => `${owner}: velocities[${i}] (of variable ${parameter.name})`;
+      checkVariable(label, velocity);
+      checkTensor(label, velocity, parameter.shape);
+      checkOnce(`velocities[${i}]`, velocity);
+    }
+  });
+  checkLoss(owner, options.loss);
+  checkSomeGradient(owner, gradients);
+  const step: TensorStep = {
+    variables: parameters,
+    gradients,
+    velocities: velocities as readonly Variable[] | null,
+    // They belong to the caller, who may have aliases of them.
+    velocitiesInPlace: false,
+    loss: lossForBackend(options.loss),
+    settings,
+  };
+  const { report, deferred, newVelocities } = engineOfBackend()(step);
+  newVelocities?.forEach((value, i) => {
+    replaceValue((velocities as readonly Variable[])[i]!, value);
+  });
+  if (!deferred) checkOutcome(report, () => whereNotFinite(step, report));
+  return report;
+}
+
+/** Names the variables whose gradients (or new values) are not finite, for an error. */
+export function whereNotFinite(step: TensorStep, report: StepReport): string {
+  const suspects: readonly (Tensor | null)[] =
+    report.status === 'gradientNotFinite'
+      ? step.gradients
+      : report.status === 'parameterOverflow'
+        ? step.variables
+        : [];
+  const names = suspects.flatMap((tensor, i) =>
+    tensor && !Array.prototype.every.call(tensor.dataSync(), Number.isFinite)
+      ? [step.variables[i]!.name]
+      : [],
+  );
+  return names.length > 0 ? ` (variable ${names.join(', ')})` : '';
+}
+
+/**
+ * One step of ALI-G over all tensors together: gradient norm, clipped Polyak step size, Nesterov
+ * update and projection on the L2 ball, fused (Algorithm 1 of the paper).
+ *
+ *     gamma = min(max(loss - lowerBound, 0) / (|g|^2 + epsilon), maxLearningRate)
+ *     v = momentum * v - gamma * g;  w = w - gamma * g + momentum * v;  project on |w| <= maxNorm
+ *
+ * Over `Float32Array`s it CHANGES PARAMETERS AND VELOCITIES IN PLACE, without a copy. Over
+ * `tf.Variable`s it assigns new tensors, so that clones and snapshots stay as they were.
+ *
+ * The loss must be the one at the current parameters that the gradients belong to. Defaults:
+ * maxLearningRate null, momentum 0, epsilon 1e-5, lowerBound 0, maxNorm null, adjustedMomentum
+ * false.
+ *
+ * @returns what the step did; `engine` names the implementation that served.
+ * @throws TypeError, RangeError or Error for bad arguments and {@link NonFiniteError} where the
+ * loss, a gradient or the step size is not finite: nothing was changed then. A NonFiniteError of
+ * status 'parameterOverflow' says that the step was taken and left a parameter infinite.
+ * On webgl and webgpu a NonFiniteError comes when the report is first read.
+ */
+export function fusedAliGStep(options: HostStepOptions | TensorStepOptions): StepReport {
+  checkOptionNames(owner, options, optionNames);
+  if (!Array.isArray(options.parameters)) {
+    throw new TypeError(
+      `${owner}: parameters must be an array of tf.Variable or of Float32Array, not ` +
+        `${shown(options.parameters)}.`,
+    );
+  }
+  checkList(`${owner}: gradients`, options.gradients, options.parameters.length);
+  const settings = settingsOf(options);
+  return isHostStep(options)
+    ? stepOverArrays(options, settings)
+    : stepOverVariables(options, settings);
+}

@@ -1,0 +1,167 @@
+// The Node-API surface; lib/platform/addon.ts has its types. Arguments were checked there: what is
+// checked here again is what would otherwise write outside an array.
+#include <napi.h>
+
+#include <cstring>
+#include <exception>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#if !defined(_WIN32)
+#include <dlfcn.h>
+#endif
+
+#include "cpu/engine.h"
+#include "cpu/kernels.h"
+#include "cpu/threads.h"
+#include "tensorflow/step_op.h"
+
+namespace tfjs_alig {
+namespace {
+
+// NOTE [pinned add-on]
+// Node unloads an add-on when the worker thread that loaded it ends, but TensorFlow keeps pointers
+// to our kernel for as long as the process lives (seen: the next op ended with signal 11). So the
+// library holds itself.
+void pinThisLibrary() {
+#if !defined(_WIN32)
+  Dl_info info;
+  if (dladdr(reinterpret_cast<void*>(&pinThisLibrary), &info) && info.dli_fname) {
+    dlopen(info.dli_fname, RTLD_LAZY | RTLD_NODELETE);
+  }
+#endif
+}
+
+// Runs a callback and turns what it throws into a JavaScript error.
+template <Napi::Value (*kCallback)(const Napi::CallbackInfo&)>
+Napi::Value guarded(const Napi::CallbackInfo& info) {
+  try {
+    return kCallback(info);
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw Napi::Error::New(info.Env(), error.what());
+  }
+}
+
+struct FloatArray {
+  float* data;
+  std::size_t size;
+};
+
+FloatArray floatArray(const Napi::Value& value, const char* name) {
+  if (!value.IsTypedArray() ||
+      value.As<Napi::TypedArray>().TypedArrayType() != napi_float32_array) {
+    throw std::invalid_argument(std::string(name) + " must be Float32Array");
+  }
+  auto array = value.As<Napi::Float32Array>();
+  return {array.Data(), array.ElementLength()};
+}
+
+FloatArray floatArrayOf(const Napi::Value& value, const char* name, std::size_t size) {
+  const FloatArray array = floatArray(value, name);
+  if (array.size != size) {
+    throw std::invalid_argument(std::string(name) + " has " + std::to_string(array.size) +
+                                " elements instead of " + std::to_string(size));
+  }
+  return array;
+}
+
+// parameters, gradients, velocities, loss, settings, report
+Napi::Value aliGStep(const Napi::CallbackInfo& info) {
+  const auto parameters = info[0].As<Napi::Array>();
+  const auto gradients = info[1].As<Napi::Array>();
+  const auto velocities = info[2].As<Napi::Array>();
+  const float loss = info[3].As<Napi::Number>().FloatValue();
+  const FloatArray settings = floatArrayOf(info[4], "settings", AliG::kSettings + 1);
+  const FloatArray report = floatArrayOf(info[5], "report", kReportFields);
+  AliG::Settings alig;
+  std::memcpy(&alig, settings.data, sizeof alig);
+
+  bool stepWanted = false;
+  const bool momentum = AliG::form(alig) != AliG::Form::kPlain;
+  std::vector<StepTensor> tensors(parameters.Length());
+  for (std::uint32_t i = 0; i < tensors.size(); ++i) {
+    StepTensor& tensor = tensors[i];
+    const FloatArray parameter = floatArray(parameters.Get(i), "a parameter");
+    tensor.size = parameter.size;
+    tensor.parameter = parameter.data;
+    tensor.newParameter = parameter.data;
+    const Napi::Value gradient = gradients.Get(i);
+    if (!gradient.IsNull()) {
+      stepWanted = true;
+      tensor.gradient = floatArrayOf(gradient, "a gradient", parameter.size).data;
+    }
+    if (momentum && tensor.gradient) {
+      tensor.newVelocity = floatArrayOf(velocities.Get(i), "a velocity", parameter.size).data;
+      tensor.velocity = tensor.newVelocity;
+    }
+  }
+
+  CpuStep step(std::move(tensors), loss, alig, L2Ball{settings.data[AliG::kSettings]});
+  if (stepWanted) {
+    step.update();
+  } else {
+    step.measureParameters();
+  }
+  if (step.projects()) step.project();
+  std::memcpy(report.data, &step.report(), sizeof(StepReport));
+  return info.Env().Undefined();
+}
+
+Napi::Value registerTensorFlowOp(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), registerStepOp());
+}
+
+Napi::Value getInstructionSet(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), kernelsInUse().instructionSet);
+}
+
+Napi::Value setInstructionSet(const Napi::CallbackInfo& info) {
+  useInstructionSet(info[0].As<Napi::String>().Utf8Value());
+  return info.Env().Undefined();
+}
+
+Napi::Value getThreadCount(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), threadCount());
+}
+
+Napi::Value setThreads(const Napi::CallbackInfo& info) {
+  setThreadCount(info[0].As<Napi::Number>().Int32Value());
+  return info.Env().Undefined();
+}
+
+Napi::Array instructionSets(Napi::Env env) {
+  const std::vector<const Kernels*>& available = availableKernels();
+  const auto names = Napi::Array::New(env, available.size());
+  for (std::uint32_t i = 0; i < available.size(); ++i) {
+    names.Set(i, available[i]->instructionSet);
+  }
+  return names;
+}
+
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  pinThisLibrary();
+  exports.Set("version", TFJS_ALIG_VERSION);
+  exports.Set("instructionSets", instructionSets(env));
+  const auto add = [&](const char* name, Napi::Value (*callback)(const Napi::CallbackInfo&)) {
+    exports.Set(name, Napi::Function::New(env, callback, name));
+  };
+  add("aliGStep", guarded<aliGStep>);
+  add("registerTensorFlowOp", guarded<registerTensorFlowOp>);
+  add("getInstructionSet", guarded<getInstructionSet>);
+  add("setInstructionSet", guarded<setInstructionSet>);
+  add("getThreadCount", guarded<getThreadCount>);
+  add("setThreadCount", guarded<setThreads>);
+  return exports;
+}
+
+}  // namespace
+}  // namespace tfjs_alig
+
+static Napi::Object initializeAddon(Napi::Env env, Napi::Object exports) {
+  return tfjs_alig::initialize(env, exports);
+}
+
+NODE_API_MODULE(tfjs_alig, initializeAddon)

@@ -1,0 +1,15 @@
+// The CPU engine as a TensorFlow op.
+#ifndef TFJS_ALIG_TENSORFLOW_STEP_OP_H_
+#define TFJS_ALIG_TENSORFLOW_STEP_OP_H_
+
+#include <string>
+
+namespace tfjs_alig {
+
+// Registers the op and its kernel unless this process has them already, and returns the op's name.
+// Safe from several threads. Throws std::runtime_error with the reason where it can't be done.
+std::string registerStepOp();
+
+}  // namespace tfjs_alig
+
+#endif  // TFJS_ALIG_TENSORFLOW_STEP_OP_H_
