@@ -5,6 +5,7 @@ export {
   createOptimizer,
   type AliGHyperParameters,
   type HyperParameters,
+  type OptimizersByName,
 } from './optimizers/create-optimizer.js';
 export { getThreadCount, setThreadCount } from './platform/threads.js';
 export {

@@ -45,7 +45,7 @@ function unclippedStepSize(step: TensorStep, loss: tf.Tensor, gradient: ScaledNo
       ? tf.equal(denominator, 0)
       : tf.logicalAnd(tf.equal(denominator, 0), tf.equal(numerator, 0));
   const small = tf.where(undefinedStep, tf.scalar(0), tf.div(numerator, denominator));
-  return tf.where(tf.greaterEqual(m, 1), large, small);
+  return tf.where(tf.greaterEqual(gradient.largest, 1), large, small);
 }
 
 /** New parameter and velocity of one variable, not yet selected or projected. */

@@ -1,4 +1,3 @@
-import type { Optimizer } from '@tensorflow/tfjs-core';
 import { l2Ball } from '../constraints/l2-ball.js';
 import { checkOptionNames } from '../step/settings.js';
 import { AliG, type AliGOptions } from './alig.js';
@@ -29,6 +28,11 @@ export interface HyperParameters {
   alig: AliGHyperParameters;
 }
 
+/** Optimisers by their name. */
+export interface OptimizersByName {
+  alig: AliG;
+}
+
 /**
  * Makes an optimiser by name, for tables of experiments. Known names: 'alig'.
  *
@@ -37,7 +41,7 @@ export interface HyperParameters {
 export function createOptimizer<Name extends keyof HyperParameters>(
   name: Name,
   hyperParameters: HyperParameters[Name],
-): Optimizer {
+): OptimizersByName[Name] {
   if (!Object.hasOwn(makers, name)) {
     throw new RangeError(
       `createOptimizer: name must be one of ${Object.keys(makers).join(', ')}, not '${name}'.`,
