@@ -3,12 +3,7 @@ import '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-node';
 import test from 'ava';
 import { stepHostArrays } from '../lib/engines/host.js';
-import {
-  createOptimizer,
-  fusedAliGStep,
-  NonFiniteError,
-  type EngineName,
-} from '../lib/index.js';
+import { createOptimizer, fusedAliGStep, NonFiniteError, type EngineName } from '../lib/index.js';
 import { referenceStep } from '../lib/step/reference.js';
 import { unpackReport, type StepReport } from '../lib/step/report.js';
 import { checkedSettings } from '../lib/step/settings.js';
