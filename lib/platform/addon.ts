@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { packageRoot, packageVersion } from './package.js';
 
 /** The Node-API add-on: native/node/addon.cc. Lists are parallel: one entry a tensor. */
 export interface Addon {
@@ -40,12 +41,12 @@ export type AddonState =
   | { readonly addon: Addon; readonly path: string }
   | { readonly addon: null; readonly attempts: readonly LoadAttempt[]; readonly report: string };
 
-const packageRoot = new URL('../../../', import.meta.url);
 const require = createRequire(import.meta.url);
 
-function packageVersion(): string {
-  return (require('../../../package.json') as { version: string }).version;
-}
+/** Where the add-on is looked for, in this order. */
+export const addonPaths: readonly string[] = ['Release', 'Debug'].map((configuration) =>
+  join(packageRoot, 'build', configuration, 'tfjs_alig.node'),
+);
 
 function explain(attempts: readonly LoadAttempt[]): string {
   const tried = attempts.map(({ path, problem }) => `  ${path}\n    ${problem}`).join('\n');
@@ -59,8 +60,7 @@ function explain(attempts: readonly LoadAttempt[]): string {
 
 function findAddon(): AddonState {
   const attempts: LoadAttempt[] = [];
-  for (const configuration of ['Release', 'Debug']) {
-    const path = fileURLToPath(new URL(`build/${configuration}/tfjs_alig.node`, packageRoot));
+  for (const path of addonPaths) {
     try {
       const addon = require(path) as Addon;
       if (addon.version === packageVersion()) {
