@@ -1,0 +1,40 @@
+/** A C++ compiler that answered `--version`, or what is missing, as the middle of a sentence. */
+export type Compiler =
+  | { readonly command: string; readonly version: string }
+  | { readonly command: null; readonly missing: string };
+
+/** How a child process is started. */
+export interface ChildCommand {
+  readonly file: string;
+  readonly arguments: readonly string[];
+  readonly environment: NodeJS.ProcessEnv;
+}
+
+/** Finds the compiler that CXX names, else g++, c++ or clang++ on the PATH. Never throws. */
+export function findCompiler(): Compiler;
+
+/**
+ * Says what is missing where a build cannot start for want of a compiler; undefined where it can,
+ * and on Windows, where only node-gyp knows how to find one.
+ */
+export function missingCompiler(): string | undefined;
+
+/**
+ * The environment for a native build, whether this package or an install script starts node-gyp:
+ * Node's headers are taken from beside the executable where they lie there (npm_config_nodedir
+ * wins), so that nothing is downloaded; CXX names the compiler that was found; node-gyp is this
+ * package's. Throws where node-gyp is not installed.
+ */
+export function buildEnvironment(): NodeJS.ProcessEnv;
+
+/**
+ * The command that runs this package's node-gyp with these arguments in `buildEnvironment()`.
+ * Throws where node-gyp is not installed.
+ */
+export function nodeGypCommand(nodeGypArguments: readonly string[]): ChildCommand;
+
+/** What a failed build's log says is missing or wrong, in one line. */
+export function explainBuildFailure(log: string): string;
+
+/** The last lines of a log, 40 by default. */
+export function logEnd(log: string, lineCount?: number): string;

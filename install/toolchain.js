@@ -1,0 +1,117 @@
+// What every native build of this package needs: node-gyp, Node's headers, a compiler, and words
+// for what is missing. Plain JavaScript, because npm runs install/build.js before anything of lib/
+// is compiled; lib/ imports this file as '#toolchain'. Types: toolchain.d.ts.
+import { spawnSync } from 'node:child_process';
+import { existsSync, realpathSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+
+const require = createRequire(import.meta.url);
+
+/** Tried in this order where CXX is not set; g++ is what node-gyp's make files take by themselves. */
+const compilerNames = ['g++', 'c++', 'clang++'];
+
+/** The first match names what is missing; the order is that in which a build needs these things. */
+const failureSigns = [
+  {
+    sign: /Could not find any Python installation|find Python.*not (?:found|set)/i,
+    missing: 'Python 3 was not found, and node-gyp needs it',
+  },
+  {
+    sign: /Could not find any Visual Studio/i,
+    missing: 'Visual Studio with "Desktop development with C++" was not found',
+  },
+  {
+    sign: /xcode-select|invalid active developer path/i,
+    missing: 'the Xcode command line tools were not found',
+  },
+  { sign: /not found: make|make: not found|spawn make ENOENT/i, missing: 'make was not found' },
+  {
+    sign: /node_api\.h: No such file|(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT)|FetchError/,
+    missing:
+      "Node's headers are not next to the executable and could not be downloaded " +
+      '(npm_config_nodedir names a folder that has include/node)',
+  },
+  { sign: /No space left on device|ENOSPC/, missing: 'the disk is full' },
+];
+
+/** The folder with include/node of the running Node; undefined where the headers lie elsewhere. */
+function headerDirectory() {
+  const prefix = dirname(dirname(realpathSync(process.execPath)));
+  return existsSync(join(prefix, 'include', 'node', 'node.h')) ? prefix : undefined;
+}
+
+function runs(command) {
+  const [file = '', ...prefixArguments] = command.split(/\s+/);
+  const result = spawnSync(file, [...prefixArguments, '--version'], { encoding: 'utf8' });
+  return result.status === 0 ? (result.stdout.split('\n')[0] ?? '') : undefined;
+}
+
+export function findCompiler() {
+  const chosen = process.env.CXX?.trim();
+  if (process.platform === 'win32') {
+    // It is found in the registry and in its install folders, not on the PATH.
+    return { command: null, missing: 'on Windows node-gyp looks for Visual Studio by itself' };
+  }
+  const candidates = chosen ? [chosen] : compilerNames;
+  for (const command of candidates) {
+    const version = runs(command);
+    if (version !== undefined) {
+      return { command, version };
+    }
+  }
+  return {
+    command: null,
+    missing: chosen
+      ? `the C++ compiler that CXX names ("${chosen}") could not be run`
+      : `no C++ compiler was found on the PATH (looked for ${compilerNames.join(', ')})`,
+  };
+}
+
+export function missingCompiler() {
+  const compiler = findCompiler();
+  return compiler.command === null && process.platform !== 'win32' ? compiler.missing : undefined;
+}
+
+export function buildEnvironment() {
+  const environment = { ...process.env };
+  const headers = headerDirectory();
+  const chosen = environment.npm_config_nodedir ?? environment.npm_package_config_node_gyp_nodedir;
+  if (!chosen && headers) {
+    environment.npm_config_nodedir = headers;
+  }
+  const { command } = findCompiler();
+  if (command) {
+    environment.CXX = command;
+  }
+  environment.npm_config_node_gyp = require.resolve('node-gyp/bin/node-gyp.js');
+  return environment;
+}
+
+export function nodeGypCommand(nodeGypArguments) {
+  const environment = buildEnvironment();
+  return {
+    file: process.execPath,
+    arguments: [environment.npm_config_node_gyp, ...nodeGypArguments],
+    environment,
+  };
+}
+
+export function explainBuildFailure(log) {
+  const known = failureSigns.find(({ sign }) => sign.test(log));
+  if (known) {
+    return known.missing;
+  }
+  const lines = log.split('\n').map((line) => line.trim());
+  const firstError = lines.find(
+    (line) =>
+      !line.startsWith('gyp ERR!') &&
+      (/\berror(?: C\d+)?:/i.test(line) || /^gyp: |^make.*\*\*\* /.test(line)),
+  );
+  const gypError = lines.find((line) => /^gyp ERR! stack Error: /.test(line));
+  return firstError ?? gypError?.replace(/^gyp ERR! stack Error: /, '') ?? 'node-gyp failed';
+}
+
+export function logEnd(log, lineCount = 40) {
+  return log.trimEnd().split('\n').slice(-lineCount).join('\n');
+}
