@@ -1,0 +1,80 @@
+import { Command } from 'commander';
+import { examine, type Diagnosis, type DoctorReport } from '../platform/doctor.js';
+
+type Row = readonly [label: string, text: string];
+
+const labelWidth = 20;
+
+function diagnosisRow<Finding>(
+  label: string,
+  diagnosis: Diagnosis<Finding>,
+  describe: (finding: Finding) => string,
+): Row {
+  return diagnosis.status === 'works'
+    ? [label, describe(diagnosis)]
+    : [label, `${diagnosis.status}: ${diagnosis.problem}\nTo mend it: ${diagnosis.remedy}`];
+}
+
+function rows(report: DoctorReport): Row[] {
+  const { compiler, engines } = report;
+  const table: Row[] = [
+    ['tfjs-alig', report.packageVersion],
+    ['Platform', `${report.platform}-${report.architecture}`],
+    ['Node', `${report.node}, Node-API ${report.nodeApi}`],
+    ['C++ compiler', compiler.command === null ? compiler.missing : compiler.version],
+    diagnosisRow('Native add-on', report.addon, (addon) =>
+      [
+        `version ${addon.version}, ${addon.threads} threads`,
+        `instruction set ${addon.instructionSet} (of ${addon.instructionSets.join(', ')})`,
+        addon.path,
+      ].join('\n'),
+    ),
+  ];
+  for (const { package: found, runtime, registration } of report.tensorFlow) {
+    const title = `${found.name} ${found.version}`;
+    table.push(
+      diagnosisRow(
+        'TensorFlow runtime',
+        runtime,
+        ({ tensorFlowVersion, usesGpu }) =>
+          `${title}: TensorFlow ${tensorFlowVersion} on the ${usesGpu ? 'GPU' : 'CPU'}`,
+      ),
+      registration
+        ? diagnosisRow('TensorFlow op', registration, ({ opName }) => `${opName}, in ${title}`)
+        : ['TensorFlow op', `not tried in ${title}: it needs the runtime and the add-on`],
+    );
+  }
+  if (report.tensorFlow.length === 0) {
+    table.push([
+      'TensorFlow runtime',
+      'missing: @tensorflow/tfjs-node is not installed\nTo mend it: npm install @tensorflow/tfjs-node',
+    ]);
+  }
+  table.push(
+    ['Step, tfjs-node', engines.tensorFlow ?? 'none: tfjs-node does not work here'],
+    ['Step, Float32Array', engines.hostArrays],
+    ['Step, elsewhere', engines.otherBackends],
+  );
+  return table;
+}
+
+function layOut([label, text]: Row): string {
+  return text
+    .split('\n')
+    .map((line, index) => (index === 0 ? label : '').padEnd(labelWidth) + line)
+    .join('\n');
+}
+
+async function run({ json }: { json: boolean }): Promise<void> {
+  const report = await examine();
+  console.log(json ? JSON.stringify(report, null, 2) : rows(report).map(layOut).join('\n'));
+  process.exitCode = report.healthy ? 0 : 1;
+}
+
+/** `tfjs-alig doctor`: what is there, what a step will use, and how to mend what fails. */
+export function doctorCommand(): Command {
+  return new Command('doctor')
+    .description('say what works here, which engine a step will use, and how to mend the rest')
+    .option('--json', 'print the report as JSON', false)
+    .action(run);
+}
