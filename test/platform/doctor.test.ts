@@ -1,0 +1,114 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import type { DoctorReport } from '../../lib/platform/doctor.js';
+import {
+  packageRoot,
+  packageWithAddonSource,
+  packageWithoutAddon,
+  projectWithTensorFlow,
+  withoutIsNullOrUndefined,
+} from './folders.js';
+import { runNode } from './run.js';
+
+async function examine(
+  folder: string,
+  cwd: string,
+  environment: NodeJS.ProcessEnv = {},
+): Promise<{ report: DoctorReport; exitCode: number | null }> {
+  const main = join(folder, 'dist', 'lib', 'cli', 'main.js');
+  const { output, exitCode } = await runNode([main, 'doctor', '--json'], {
+    cwd,
+    environment,
+  });
+  return { report: JSON.parse(output) as DoctorReport, exitCode };
+}
+
+test('without the add-on the doctor names the command and is content', async (t) => {
+  const { report, exitCode } = await examine(packageWithoutAddon(t), packageRoot);
+  t.is(exitCode, 0);
+  t.true(report.healthy);
+  t.like(report.addon, { status: 'missing', remedy: 'npx tfjs-alig build' });
+  t.is(report.engines.hostArrays, 'typescript');
+  t.is(report.engines.otherBackends, 'portable');
+  t.is(report.node, process.version);
+});
+
+test('with the add-on and a runtime a step is an op of TensorFlow', async (t) => {
+  const { report, exitCode } = await examine(packageRoot, packageRoot);
+  t.is(exitCode, 0);
+  t.like(report.addon, { status: 'works', version: report.packageVersion });
+  t.like(report.tensorFlow[0], {
+    package: { name: '@tensorflow/tfjs-node' },
+    runtime: { status: 'works' },
+    registration: { status: 'works' },
+  });
+  t.deepEqual(report.engines, {
+    tensorFlow: 'tensorflow-cpu',
+    hostArrays: 'native-cpu',
+    otherBackends: 'portable',
+  });
+});
+
+test('an add-on that cannot be loaded is broken, and the exit code is 1', async (t) => {
+  const folder = packageWithoutAddon(t);
+  mkdirSync(join(folder, 'build', 'Release'), { recursive: true });
+  writeFileSync(join(folder, 'build', 'Release', 'tfjs_alig.node'), 'not a library');
+  const { report, exitCode } = await examine(folder, packageRoot);
+  t.is(exitCode, 1);
+  t.false(report.healthy);
+  t.like(report.addon, { status: 'broken', remedy: 'npx tfjs-alig build' });
+  t.is(report.engines.hostArrays, 'typescript');
+});
+
+test('an add-on that ends its process does not end the doctor', async (t) => {
+  const source = '#include <stdlib.h>\n__attribute__((constructor)) void end(void) { abort(); }\n';
+  const folder = packageWithAddonSource(t, source);
+  const built = await runNode([join('install', 'build.js'), '--strict'], { cwd: folder });
+  t.is(built.exitCode, 0, built.output);
+  const { report, exitCode } = await examine(folder, packageRoot);
+  t.is(exitCode, 1);
+  t.is(report.addon.status, 'broken');
+  t.regex('problem' in report.addon ? report.addon.problem : '', /by signal SIGABRT/);
+});
+
+test('a tfjs-node without a runtime is missing one, and the doctor is content', async (t) => {
+  const { project } = projectWithTensorFlow(t);
+  const { report, exitCode } = await examine(packageWithoutAddon(t), project);
+  t.is(exitCode, 0);
+  t.like(report.tensorFlow[0], {
+    runtime: { status: 'missing', remedy: 'npx tfjs-alig tensorflow' },
+    registration: null,
+  });
+  t.is(report.engines.tensorFlow, null);
+});
+
+test('a tfjs-node whose binding fails is broken', async (t) => {
+  const { project, copy } = projectWithTensorFlow(t);
+  const binding = join(copy, 'lib', 'napi-v8');
+  mkdirSync(binding, { recursive: true });
+  writeFileSync(join(binding, 'tfjs_binding.node'), 'not a library');
+  const { report, exitCode } = await examine(packageWithoutAddon(t), project);
+  t.is(exitCode, 1);
+  t.like(report.tensorFlow[0], {
+    runtime: { status: 'broken', remedy: 'npx tfjs-alig tensorflow' },
+  });
+});
+
+test('a Node that is too new for tfjs-node is a broken runtime', async (t) => {
+  const { project } = projectWithTensorFlow(t);
+  const { report, exitCode } = await examine(packageWithoutAddon(t), project, {
+    NODE_OPTIONS: withoutIsNullOrUndefined(t),
+  });
+  t.is(exitCode, 1);
+  t.like(report.tensorFlow[0], { runtime: { status: 'broken' }, registration: null });
+  t.is(report.engines.tensorFlow, null);
+});
+
+test('the report for people has no JSON and names each part', async (t) => {
+  const main = join(packageRoot, 'dist', 'lib', 'cli', 'main.js');
+  const { output } = await runNode([main, 'doctor'], { cwd: packageRoot });
+  for (const part of ['Node-API', 'C++ compiler', 'Native add-on', 'TensorFlow runtime']) {
+    t.true(output.includes(part), part);
+  }
+});

@@ -1,0 +1,88 @@
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ExecutionContext } from 'ava';
+
+/** The package under test: this file runs as dist/test/platform/folders.js in it. */
+export const packageRoot = fileURLToPath(new URL('../../../', import.meta.url));
+
+/** A new folder, its links resolved; it goes with the test. */
+export function temporaryFolder(t: ExecutionContext): string {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'tfjs-alig-test-')));
+  t.teardown(() => {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  });
+  return folder;
+}
+
+/**
+ * A project with its own copy of @tensorflow/tfjs-node, without a runtime, and links to everything
+ * else that is installed here. Returns the project's and the copy's folder.
+ */
+export function projectWithTensorFlow(t: ExecutionContext): { project: string; copy: string } {
+  const project = temporaryFolder(t);
+  const scope = join('node_modules', '@tensorflow');
+  const copy = join(project, scope, 'tfjs-node');
+  mkdirSync(join(project, scope), { recursive: true });
+  for (const folder of ['node_modules', scope]) {
+    for (const name of readdirSync(join(packageRoot, folder))) {
+      if (name !== '@tensorflow' && name !== 'tfjs-node') {
+        symlinkSync(join(packageRoot, folder, name), join(project, folder, name));
+      }
+    }
+  }
+  const runtimeParts = new Set(['deps', 'lib', 'build']);
+  const source = join(packageRoot, scope, 'tfjs-node');
+  for (const name of readdirSync(source)) {
+    if (!runtimeParts.has(name) && !name.startsWith('.tfjs-alig')) {
+      cpSync(join(source, name), join(copy, name), { recursive: true });
+    }
+  }
+  return { project, copy };
+}
+
+/** A copy of the package with its compiled code and its install scripts, but no add-on. */
+export function packageWithoutAddon(t: ExecutionContext): string {
+  const copy = temporaryFolder(t);
+  for (const name of ['package.json', 'install', join('dist', 'lib')]) {
+    cpSync(join(packageRoot, name), join(copy, name), { recursive: true });
+  }
+  symlinkSync(join(packageRoot, 'node_modules'), join(copy, 'node_modules'));
+  return copy;
+}
+
+/** A copy of the package whose add-on is one small C file, so that its build takes a second. */
+export function packageWithAddonSource(t: ExecutionContext, source: string): string {
+  const folder = packageWithoutAddon(t);
+  const target = `{ 'target_name': 'tfjs_alig', 'sources': ['addon.c'] }`;
+  writeFileSync(join(folder, 'binding.gyp'), `{ 'targets': [${target}] }`);
+  writeFileSync(join(folder, 'addon.c'), source);
+  return folder;
+}
+
+/**
+ * What NODE_OPTIONS has to be for a process that lacks what Node 23 took away and released
+ * tfjs-node calls.
+ */
+export function withoutIsNullOrUndefined(t: ExecutionContext): string {
+  const script = join(temporaryFolder(t), 'node-23.cjs');
+  writeFileSync(script, "delete require('node:util').isNullOrUndefined;\n");
+  return `--require=${script}`;
+}
+
+/** The names in a folder that an attempt at a runtime makes: staging folders, deps, lib, the log. */
+export function runtimeTraces(directory: string): string[] {
+  return readdirSync(directory)
+    .filter((name) => name.includes('tfjs-alig') || name === 'deps' || name === 'lib')
+    .sort();
+}

@@ -1,0 +1,155 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import {
+  packageRoot,
+  projectWithTensorFlow,
+  runtimeTraces,
+  temporaryFolder,
+  withoutIsNullOrUndefined,
+} from './folders.js';
+import { runNode, startNode, until } from './run.js';
+
+const main = join(packageRoot, 'dist', 'lib', 'cli', 'main.js');
+
+/** Nothing listens on port 9 here: tfjs-node's own download is out at once, on any network. */
+const noOwnDownload = { TFJS_NODE_CDN_STORAGE: 'http://127.0.0.1:9/' };
+
+/** An environment in which `python3` is this shell script. */
+function withPython(t: ExecutionContext, script: string): NodeJS.ProcessEnv {
+  const folder = temporaryFolder(t);
+  const path = join(folder, 'python3');
+  writeFileSync(path, `#!/bin/sh\n${script}\n`);
+  chmodSync(path, 0o755);
+  return { ...noOwnDownload, PATH: `${folder}:${process.env.PATH ?? ''}` };
+}
+
+test('without tfjs-node the command names what to install', async (t) => {
+  // tfjs-node-gpu is neither in the project nor among this package's own dependencies.
+  const { project } = projectWithTensorFlow(t);
+  const { exitCode, output } = await runNode([main, 'tensorflow', '--gpu'], { cwd: project });
+  t.is(exitCode, 1);
+  t.regex(output, /^Error: @tensorflow\/tfjs-node-gpu is not installed/);
+  t.regex(output, /npm install @tensorflow\/tfjs-node-gpu/);
+  t.notRegex(output, /\n\s+at /, 'no stack without DEBUG');
+});
+
+test('a Node that is too new for tfjs-node is named before anything is downloaded', async (t) => {
+  const { project, copy } = projectWithTensorFlow(t);
+  const { exitCode, output } = await runNode([main, 'tensorflow'], {
+    cwd: project,
+    environment: { ...noOwnDownload, NODE_OPTIONS: withoutIsNullOrUndefined(t) },
+  });
+  t.is(exitCode, 1);
+  t.regex(output, /does not work with Node v.*Use Node 20 or 22/);
+  t.deepEqual(runtimeTraces(copy), []);
+});
+
+test('a pip that fails leaves nothing but its log', async (t) => {
+  const { project, copy } = projectWithTensorFlow(t);
+  const environment = withPython(t, 'echo "ERROR: the index is down" >&2; exit 1');
+  const { exitCode, output } = await runNode([main, 'tensorflow'], { cwd: project, environment });
+  t.is(exitCode, 1);
+  t.regex(output, /Error: .*pip could not download .*: ERROR: the index is down/);
+  t.deepEqual(runtimeTraces(copy), ['tfjs-alig-runtime.log']);
+  t.regex(readFileSync(join(copy, 'tfjs-alig-runtime.log'), 'utf8'), /the index is down/);
+});
+
+test('without a compiler nothing is downloaded', async (t) => {
+  const { project, copy } = projectWithTensorFlow(t);
+  const environment = { ...withPython(t, 'echo asked >&2; exit 1'), CXX: '/nowhere/g++' };
+  const { exitCode, output } = await runNode([main, 'tensorflow'], { cwd: project, environment });
+  t.is(exitCode, 1);
+  t.regex(output, /CXX names \("\/nowhere\/g\+\+"\) could not be run/);
+  t.deepEqual(runtimeTraces(copy), []);
+});
+
+test('a forced attempt that fails keeps the runtime that was there', async (t) => {
+  const { project, copy } = projectWithTensorFlow(t);
+  for (const name of ['deps', 'lib']) {
+    mkdirSync(join(copy, name));
+    writeFileSync(join(copy, name, 'kept'), name);
+  }
+  const environment = withPython(t, 'exit 1');
+  const { exitCode } = await runNode([main, 'tensorflow', '--force'], {
+    cwd: project,
+    environment,
+  });
+  t.is(exitCode, 1);
+  t.deepEqual(runtimeTraces(copy), ['deps', 'lib', 'tfjs-alig-runtime.log']);
+  for (const name of ['deps', 'lib']) {
+    t.is(readFileSync(join(copy, name, 'kept'), 'utf8'), name);
+  }
+});
+
+test('two at once take turns', async (t) => {
+  const { project } = projectWithTensorFlow(t);
+  const folder = temporaryFolder(t);
+  const record = join(folder, 'record');
+  const release = join(folder, 'release');
+  const environment = withPython(
+    t,
+    `echo start >>${record}
+     while [ ! -e ${release} ]; do sleep 0.05; done
+     echo end >>${record}
+     exit 1`,
+  );
+  const first = startNode([main, 'tensorflow'], { cwd: project, environment });
+  await until(() => existsSync(record));
+  const second = startNode([main, 'tensorflow'], { cwd: project, environment });
+  await until(() => second.output().includes('waiting for its end'));
+  t.is(readFileSync(record, 'utf8'), 'start\n');
+  writeFileSync(release, '');
+  t.is((await first.ended).exitCode, 1);
+  t.is((await second.ended).exitCode, 1);
+  t.is(readFileSync(record, 'utf8'), 'start\nend\nstart\nend\n');
+});
+
+test('SIGTERM ends the children and removes what was begun', async (t) => {
+  const { project, copy } = projectWithTensorFlow(t);
+  const processFile = join(temporaryFolder(t), 'process');
+  const environment = withPython(
+    t,
+    `echo $$ >${processFile}.new; mv ${processFile}.new ${processFile}; exec sleep 60`,
+  );
+  const { child, ended } = startNode([main, 'tensorflow'], { cwd: project, environment });
+  await until(() => existsSync(processFile));
+  child.kill('SIGTERM');
+  const { exitCode, output } = await ended;
+  t.is(exitCode, 1);
+  t.regex(output, /Error: Ended by SIGTERM/);
+  t.deepEqual(runtimeTraces(copy), ['tfjs-alig-runtime.log']);
+  const pip = Number(readFileSync(processFile, 'utf8'));
+  t.throws(() => process.kill(pip, 0), { code: 'ESRCH' });
+});
+
+// The only test here that needs a network: pip and the real wheel, 274 MB.
+test('killed in the middle and repeated, the command makes a runtime that works', async (t) => {
+  const { project, copy } = projectWithTensorFlow(t);
+  const processFile = join(temporaryFolder(t), 'process');
+  const hangs = withPython(
+    t,
+    `echo $$ >${processFile}.new; mv ${processFile}.new ${processFile}; exec sleep 60`,
+  );
+  const { child, ended } = startNode([main, 'tensorflow'], { cwd: project, environment: hangs });
+  await until(() => existsSync(processFile));
+  child.kill('SIGKILL');
+  // pip outlives a parent that could not say goodbye, and goes on in its folder.
+  process.kill(Number(readFileSync(processFile, 'utf8')));
+  await ended;
+  const [leftover = '', ...others] = runtimeTraces(copy);
+  t.regex(leftover, /^\.tfjs-alig-staging-/);
+  t.deepEqual(others, ['tfjs-alig-runtime.log']);
+
+  const made = await runNode([main, 'tensorflow'], { cwd: project, environment: noOwnDownload });
+  t.is(made.exitCode, 0, made.output);
+  t.regex(made.output, /@tensorflow\/tfjs-node [\d.]+ works: TensorFlow 2\.21\.0/);
+  t.deepEqual(runtimeTraces(copy), ['deps', 'lib']);
+
+  const again = await runNode([main, 'tensorflow', '--if-missing'], { cwd: project });
+  t.is(again.exitCode, 0);
+  t.is(again.output, '');
+
+  const told = await runNode([main, 'tensorflow'], { cwd: project });
+  t.regex(told.output, /already installed/);
+});
