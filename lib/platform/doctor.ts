@@ -95,12 +95,16 @@ async function examineTensorFlow(
 }
 
 function tensorFlowEngine(tensorFlow: readonly TensorFlowDiagnosis[]): EngineName | null {
-  const working = tensorFlow.filter(({ runtime }) => runtime.status === 'works');
-  if (working.length === 0) {
+  const usable = tensorFlow.flatMap(({ runtime, registration }) =>
+    runtime.status === 'works'
+      ? // The op has a kernel for the CPU alone: where TensorFlow uses a GPU, it is not taken.
+        [registration?.status === 'works' && !runtime.usesGpu]
+      : [],
+  );
+  if (usable.length === 0) {
     return null;
   }
-  const registered = working.some(({ registration }) => registration?.status === 'works');
-  return registered ? 'tensorflow-cpu' : 'portable';
+  return usable.includes(true) ? 'tensorflow-cpu' : 'portable';
 }
 
 /**
