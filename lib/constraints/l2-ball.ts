@@ -17,7 +17,9 @@ export interface L2Ball {
  * @throws RangeError where `radius` is not a positive finite number.
  */
 export function l2Ball(radius: number): L2Ball {
-  const checked = checkSetting('l2Ball', 'maxNorm', radius);
-  if (checked === null) throw new RangeError('l2Ball: radius must be a positive number, not null.');
-  return { className: 'L2Ball', config: { radius: checked } };
+  // Null is no ball here: it is the optimiser that may have no constraint.
+  if ((radius as unknown) === null)
+    throw new RangeError('l2Ball: radius must be a number, not null.');
+  checkSetting('l2Ball', 'maxNorm', radius, 'radius');
+  return { className: 'L2Ball', config: { radius } };
 }

@@ -81,6 +81,15 @@ function radiusOf(constraint: unknown): number | null {
   return l2Ball(ball.config?.radius as number).config.radius;
 }
 
+/** Whether a step ended with this error before it wrote anything. */
+function wasRefused(error: unknown): boolean {
+  return error instanceof NonFiniteError && error.report.status !== 'parameterOverflow';
+}
+
+function engineSettings({ constraint, ...options }: Required<AliGOptions>): StepSettings {
+  return checkedSettings(owner, { ...options, maxNorm: radiusOf(constraint) });
+}
+
 /**
  * The ALI-G optimiser: SGD with Nesterov momentum whose step size is computed from the loss at
  * each step, min(loss / (|g|^2 + epsilon), maxLearningRate), so that no schedule has to be tuned
@@ -98,8 +107,10 @@ export class AliG extends Optimizer {
   /** @nocollapse */
   static readonly className = 'AliG';
 
+  /** As they were given, for getConfig. */
+  private options: Required<AliGOptions>;
+  /** As the engines take them. */
   private settings: StepSettings;
-  private readonly constraint: L2Ball | null;
   private slots: Slot[] = [];
   private readonly slotsByName = new Map<string, Slot>();
   /** The velocities came out of our own step and nobody else has seen them. */
@@ -126,30 +137,35 @@ export class AliG extends Optimizer {
           'no maximal learning rate (ALI-G-infinity).',
       );
     }
-    this.constraint = options.constraint ?? null;
-    this.settings = checkedSettings(owner, {
-      maxLearningRate: options.maxLearningRate,
-      momentum: options.momentum ?? 0.9,
-      epsilon: options.epsilon ?? 1e-5,
-      lowerBound: options.lowerBound ?? 0,
-      adjustedMomentum: options.adjustedMomentum ?? false,
-      maxNorm: radiusOf(this.constraint),
-    });
+    const {
+      maxLearningRate,
+      momentum = 0.9,
+      epsilon = 1e-5,
+      lowerBound = 0,
+      adjustedMomentum = false,
+      constraint = null,
+    } = options;
+    this.options = {
+      maxLearningRate,
+      momentum,
+      epsilon,
+      lowerBound,
+      adjustedMomentum,
+      constraint,
+    };
+    this.settings = engineSettings(this.options);
     this.iterations_ = 0;
   }
 
   /** Maximal learning rate (eta), null for none. May be set between steps. */
   get maxLearningRate(): number | null {
-    const { maxLearningRate } = this.settings;
-    return maxLearningRate === Infinity ? null : maxLearningRate;
+    return this.options.maxLearningRate;
   }
 
   set maxLearningRate(value: number | null) {
-    this.settings = checkedSettings(owner, {
-      ...this.settings,
-      maxLearningRate: value,
-      maxNorm: this.constraint?.config.radius ?? null,
-    });
+    const options = { ...this.options, maxLearningRate: value };
+    this.settings = engineSettings(options);
+    this.options = options;
   }
 
   /**
@@ -228,8 +244,7 @@ export class AliG extends Optimizer {
     try {
       this.step(given, loss);
     } catch (error) {
-      const taken = error instanceof NonFiniteError && error.report.status === 'parameterOverflow';
-      this.endFirstProjection(taken);
+      this.endFirstProjection(error instanceof NonFiniteError && !wasRefused(error));
       throw error;
     }
     this.endFirstProjection(true);
@@ -237,15 +252,8 @@ export class AliG extends Optimizer {
 
   /** The options, as JSON can hold them; {@link fromConfig} takes them back. */
   override getConfig(): serialization.ConfigDict {
-    const { momentum, epsilon, lowerBound, adjustedMomentum } = this.settings;
-    return {
-      maxLearningRate: this.maxLearningRate,
-      momentum,
-      epsilon,
-      lowerBound,
-      adjustedMomentum,
-      constraint: this.constraint && { ...this.constraint },
-    };
+    const { constraint, ...numbers } = this.options;
+    return { ...numbers, constraint: constraint && { ...constraint } };
   }
 
   /** Makes an optimiser from what {@link getConfig} gave. */
@@ -347,6 +355,11 @@ export class AliG extends Optimizer {
     const variables = [...given.keys()];
     this.constrainOnce(variables);
     this.addSlots(variables);
+    this.slots.forEach(({ variable, velocity }) => {
+      const label = () => `${owner}: variable '${variable.name}'`;
+      if (!given.has(variable)) checkVariable(label, variable);
+      if (velocity) checkTensor(() => `${label()}'s velocity`, velocity, variable.shape);
+    });
     const { settings } = this;
     const input: TensorStep = {
       variables: this.slots.map(({ variable }) => variable),
@@ -373,9 +386,15 @@ export class AliG extends Optimizer {
 
   /** At the latest the next step says that the one before it was refused. */
   private raiseDeferredError(): void {
-    if (!this.reportDeferred) return;
+    if (!this.reportDeferred || !this.report) return;
     this.reportDeferred = false;
-    if (this.report) checkOutcome(this.report);
+    try {
+      checkOutcome(this.report);
+    } catch (error) {
+      // It had been counted in advance.
+      if (wasRefused(error)) this.iterations_ = this.iterations - 1;
+      throw error;
+    }
   }
 
   private variablesOf(names: readonly string[]): Variable[] {
@@ -421,7 +440,7 @@ export class AliG extends Optimizer {
   private constrainOnce(variables: readonly Variable[]): boolean {
     if (this.constrained) return false;
     this.constrained = true;
-    if (!this.constraint) return false;
+    if (!this.options.constraint) return false;
     variables.forEach((variable) => {
       checkVariable(() => `${owner}: variable '${variable.name}'`, variable);
     });

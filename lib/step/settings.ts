@@ -113,16 +113,20 @@ export function checkOptionNames(
   }
 }
 
-/** Throws a RangeError that names the option, what it must be and what it was. */
+/**
+ * Throws a RangeError that names the option (`label`, where it is called otherwise), what it must be
+ * and what it was.
+ */
 export function checkSetting<Name extends keyof typeof settingSchemas>(
   owner: string,
   name: Name,
   value: unknown,
+  label: string = name,
 ): z.infer<(typeof settingSchemas)[Name]> {
   const result = z.safeParse(settingSchemas[name], value);
   if (result.success) return result.data as z.infer<(typeof settingSchemas)[Name]>;
   throw new RangeError(
-    `${owner}: ${name} must be ${result.error.issues[0]!.message}, not ${shown(value)}.`,
+    `${owner}: ${label} must be ${result.error.issues[0]!.message}, not ${shown(value)}.`,
   );
 }
 
