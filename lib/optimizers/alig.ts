@@ -190,26 +190,26 @@ export class AliG extends Optimizer {
     try {
       if (varList) this.constrainOnce(varList);
       let computed = this.computeGradients(f, varList);
-      if (!varList && this.constrainOnce(this.variablesOf(Object.keys(computed.grads)))) {
-        // The gradients belong to parameters that were outside of the feasible set.
-        dispose(computed.grads);
-        computed.value.dispose();
-        computed = this.computeGradients(f);
-      }
-      const { value, grads } = computed;
       try {
+        if (!varList && this.constrainOnce(this.variablesOf(Object.keys(computed.grads)))) {
+          // The gradients belong to parameters that were outside of the feasible set.
+          dispose(computed.grads);
+          computed.value.dispose();
+          computed = this.computeGradients(f);
+        }
+        const { value, grads } = computed;
         this.applyGradients(
           varList ? varList.map(({ name }) => ({ name, tensor: grads[name] })) : grads,
           { loss: value },
         );
       } catch (error) {
-        value.dispose();
+        computed.value.dispose();
         throw error;
       } finally {
-        dispose(grads);
+        dispose(computed.grads);
       }
-      if (returnCost) return value;
-      value.dispose();
+      if (returnCost) return computed.value;
+      computed.value.dispose();
       return null;
     } catch (error) {
       this.endFirstProjection(false);
@@ -438,12 +438,15 @@ export class AliG extends Optimizer {
 
   /** Projects the variables on the constraint before the first step; says whether it moved them. */
   private constrainOnce(variables: readonly Variable[]): boolean {
-    if (this.constrained) return false;
+    // A list without variables is refused later, and is no first step.
+    if (this.constrained || variables.length === 0) return false;
+    if (this.options.constraint) {
+      variables.forEach((variable) => {
+        checkVariable(() => `${owner}: variable '${variable.name}'`, variable);
+      });
+    }
     this.constrained = true;
     if (!this.options.constraint) return false;
-    variables.forEach((variable) => {
-      checkVariable(() => `${owner}: variable '${variable.name}'`, variable);
-    });
     this.unprojected = variables.map((variable) => ({ variable, value: keep(clone(variable)) }));
     const { report } = engineOfBackend()({
       variables,
