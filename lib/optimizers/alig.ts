@@ -61,6 +61,13 @@ interface Slot {
   velocity: Tensor | null;
 }
 
+/** The slots that a step made at the end of the list. */
+interface AddedSlots {
+  readonly slots: readonly Slot[];
+  /** Their velocities came from setWeights. */
+  readonly restored: boolean;
+}
+
 const optionNames = [
   'maxLearningRate',
   'momentum',
@@ -354,12 +361,7 @@ export class AliG extends Optimizer {
   private step(given: ReadonlyMap<Variable, Tensor | null>, loss: number | Tensor): void {
     const variables = [...given.keys()];
     this.constrainOnce(variables);
-    this.addSlots(variables);
-    this.slots.forEach(({ variable, velocity }) => {
-      const label = () => `${owner}: variable '${variable.name}'`;
-      if (!given.has(variable)) checkVariable(label, variable);
-      if (velocity) checkTensor(() => `${label()}'s velocity`, velocity, variable.shape);
-    });
+    const added = this.addSlots(variables);
     const { settings } = this;
     const input: TensorStep = {
       variables: this.slots.map(({ variable }) => variable),
@@ -369,15 +371,23 @@ export class AliG extends Optimizer {
       loss: lossForBackend(loss),
       settings,
     };
-    const { report, deferred, newVelocities } = engineOfBackend()(input);
-    this.report = report;
-    this.reportDeferred = deferred;
-    if (newVelocities) this.replaceVelocities(newVelocities);
-    if (!deferred && report.status !== 'taken') {
-      if (report.status === 'parameterOverflow') this.incrementIterations();
-      checkOutcome(report, () => whereNotFinite(input, report));
+    let taken = false;
+    try {
+      this.slots.forEach(({ variable, velocity }) => {
+        const label = () => `${owner}: variable '${variable.name}'`;
+        if (!given.has(variable)) checkVariable(label, variable);
+        if (velocity) checkTensor(() => `${label()}'s velocity`, velocity, variable.shape);
+      });
+      const { report, deferred, newVelocities } = engineOfBackend()(input);
+      this.report = report;
+      this.reportDeferred = deferred;
+      if (newVelocities) this.replaceVelocities(newVelocities);
+      taken = deferred || report.status === 'taken' || report.status === 'parameterOverflow';
+      if (taken) this.incrementIterations();
+      if (!deferred) checkOutcome(report, () => whereNotFinite(input, report));
+    } finally {
+      if (!taken) this.removeSlots(added);
     }
-    this.incrementIterations();
   }
 
   private assertUsable(): void {
@@ -487,8 +497,11 @@ export class AliG extends Optimizer {
     });
   }
 
-  /** Makes slots for variables that are new; a variable that was disposed of gives up its slot. */
-  private addSlots(variables: readonly Variable[]): void {
+  /**
+   * Makes slots for variables that are new and returns those; a variable that was disposed of gives
+   * up its slot.
+   */
+  private addSlots(variables: readonly Variable[]): AddedSlots {
     if (this.slots.some(({ variable }) => variable.isDisposed)) {
       for (const { variable, velocity } of this.slots) {
         if (!variable.isDisposed) continue;
@@ -501,7 +514,7 @@ export class AliG extends Optimizer {
     if (pending) this.checkVelocityShapes(pending, variables);
     this.pendingVelocities = null;
     const unknown = variables.filter(({ name }) => !this.slotsByName.has(name));
-    unknown.forEach((variable, i) => {
+    const slots = unknown.map((variable, i) => {
       const velocity =
         this.settings.momentum === 0 ? null : (pending?.[i] ?? keep(zerosLike(variable)));
       const slot: Slot = { variable, velocity };
@@ -510,7 +523,19 @@ export class AliG extends Optimizer {
       // Not made by our step: tfjs may share its buffer (NOTE [parameters are never written in
       // place] in lib/engines/engine.ts holds for it as well).
       this.ownVelocities = false;
+      return slot;
     });
+    return { slots, restored: pending !== null };
+  }
+
+  /** Takes back what {@link addSlots} did for a step that was then refused. */
+  private removeSlots({ slots, restored }: AddedSlots): void {
+    this.slots.length -= slots.length;
+    for (const { variable, velocity } of slots) {
+      this.slotsByName.delete(variable.name);
+      if (!restored) velocity?.dispose();
+    }
+    if (restored) this.pendingVelocities = slots.map(({ velocity }) => velocity!);
   }
 
   private replaceVelocities(velocities: readonly Tensor[]): void {
