@@ -20,6 +20,7 @@ import {
   checkSomeGradient,
   checkTensor,
   checkVariable,
+  isOnCurrentBackend,
   lossForBackend,
 } from '../step/checks.js';
 import { whereNotFinite } from '../step/fused-alig-step.js';
@@ -367,17 +368,21 @@ export class AliG extends Optimizer {
       variables: this.slots.map(({ variable }) => variable),
       gradients: this.slots.map(({ variable }) => given.get(variable) ?? null),
       velocities: settings.momentum === 0 ? null : this.slots.map(({ velocity }) => velocity!),
-      velocitiesInPlace: this.ownVelocities,
+      // What another backend holds can only be read: tfjs hands out a copy.
+      velocitiesInPlace:
+        this.ownVelocities &&
+        this.slots.every(({ velocity }) => !velocity || isOnCurrentBackend(velocity)),
       loss: lossForBackend(loss),
       settings,
     };
     let taken = false;
     try {
-      this.slots.forEach(({ variable, velocity }) => {
-        const label = () => `${owner}: variable '${variable.name}'`;
-        if (!given.has(variable)) checkVariable(label, variable);
-        if (velocity) checkTensor(() => `${label()}'s velocity`, velocity, variable.shape);
-      });
+      // A velocity may lie on another backend: where variables move, tfjs leaves it behind.
+      for (const { variable } of this.slots) {
+        if (!given.has(variable)) {
+          checkVariable(() => `${owner}: variable '${variable.name}'`, variable);
+        }
+      }
       const { report, deferred, newVelocities } = engineOfBackend()(input);
       this.report = report;
       this.reportDeferred = deferred;
