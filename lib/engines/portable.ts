@@ -39,13 +39,13 @@ function unclippedStepSize(step: TensorStep, loss: tf.Tensor, gradient: ScaledNo
     tf.add(tf.mul(m, gradient.scaledSquares), tf.div(epsilon, m)),
   );
   const denominator = tf.add(tf.mul(m, tf.mul(m, gradient.scaledSquares)), epsilon);
+  const unclipped = tf.where(tf.greaterEqual(m, 1), large, tf.div(numerator, denominator));
+  if (epsilon !== 0) return unclipped;
   // A denominator of 0 (epsilon 0, all gradients 0) moves nothing; see lib/step/alig.ts.
+  const allZero = tf.equal(gradient.largest, 0);
   const undefinedStep =
-    maxLearningRate === Infinity
-      ? tf.equal(denominator, 0)
-      : tf.logicalAnd(tf.equal(denominator, 0), tf.equal(numerator, 0));
-  const small = tf.where(undefinedStep, tf.scalar(0), tf.div(numerator, denominator));
-  return tf.where(tf.greaterEqual(gradient.largest, 1), large, small);
+    maxLearningRate === Infinity ? allZero : tf.logicalAnd(allZero, tf.equal(numerator, 0));
+  return tf.where(undefinedStep, tf.scalar(0), unclipped);
 }
 
 /** New parameter and velocity of one variable, not yet selected or projected. */
