@@ -69,7 +69,10 @@ const otherNames: Readonly<Record<string, string>> = {
   params: 'parameters',
   variables: 'parameters',
   grads: 'gradients',
+  velocity: 'velocities',
   radius: 'maxNorm',
+  constraint: 'maxNorm',
+  maxNorm: 'constraint',
 };
 
 /** A value as it stands in an error message. */
