@@ -534,6 +534,21 @@ test.serial('velocities of setWeights wait for the first step that is taken', as
   t.deepEqual(resumed.values, whole.values);
 });
 
+test.serial(
+  'a restored optimiser projects before its next step only if that is the first',
+  async (t) => {
+    for (const steps of [0, 3]) {
+      const variable = newVariable([6, 8], [2], 'restored');
+      const optimizer = new AliG({ maxLearningRate: 1e-6, constraint: l2Ball(5) });
+      const iterations = tf.scalar(steps, 'int32');
+      await optimizer.setWeights([{ name: 'iter', tensor: iterations }]);
+      iterations.dispose();
+      optimizer.minimize(() => variable.square().sum().asScalar(), false, [variable]);
+      assertClose(t, report(optimizer).loss, steps === 0 ? 25 : 100, `loss after ${steps} steps`);
+    }
+  },
+);
+
 test.serial('a model does not dispose of the optimiser that it was given', async (t) => {
   const { inputs, labels } = classifierData(8);
   const before = tensorCount();
