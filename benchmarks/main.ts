@@ -27,7 +27,7 @@ const fromRoot = (path: string) => fileURLToPath(new URL(`../../${path}`, import
  * Below this many parameters a step takes about a millisecond, so that ten times as many are made;
  * and it takes one thread (NOTE [when threads pay] in native/cpu/engine.cc), so that the floor does.
  */
-const smallElements = 1_000_000;
+const smallElements = 524_288;
 
 function wholeNumber(text: string): number {
   const value = Number(text);
