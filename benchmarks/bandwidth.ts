@@ -44,7 +44,9 @@ function build(): void {
 export function loadBandwidth(): Bandwidth {
   const built = join(folder, 'build/Release/bandwidth.node');
   const newest = Math.max(
-    ...['bandwidth.cc', 'binding.gyp'].map((name) => statSync(join(folder, name)).mtimeMs),
+    ...['bandwidth.cc', 'binding.gyp', '../../native/cpu/thread_pool.cc'].map(
+      (name) => statSync(join(folder, name)).mtimeMs,
+    ),
   );
   if (!existsSync(built) || statSync(built).mtimeMs < newest) build();
   return require(built) as Bandwidth;

@@ -4,14 +4,14 @@
   'targets': [
     {
       'target_name': 'bandwidth',
-      'sources': ['bandwidth.cc'],
-      'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
-      'defines': ['NAPI_VERSION=8', 'NAPI_DISABLE_CPP_EXCEPTIONS'],
-      'cflags!': ['-O2', '-O3'],
-      'cflags': ['-O3', '-march=native', '-Wall', '-Wextra'],
+      'sources': ['bandwidth.cc', '../../native/cpu/thread_pool.cc'],
+      'include_dirs': ['../../native', '<!(node -p "require(\'node-addon-api\').include_dir")'],
+      'defines': ['NAPI_VERSION=8', 'NAPI_CPP_EXCEPTIONS'],
+      'cflags_cc!': ['-fno-exceptions', '-fno-rtti', '-std=gnu++17', '-std=gnu++20'],
+      'cflags': ['-march=native', '-fopenmp-simd', '-Wall', '-Wextra'],
       'cflags_cc': ['-std=c++17'],
       'conditions': [
-        ['OS=="linux"', { 'cflags': ['-fopenmp'], 'ldflags': ['-fopenmp'] }],
+        ['OS=="linux"', { 'cflags': ['-pthread'], 'ldflags': ['-pthread'] }],
       ],
     },
   ],

@@ -12,7 +12,7 @@ namespace tfjs_alig {
 
 // NOTE [threads without a barrier]
 // A step shares the cores with TensorFlow's pool and whatever else the machine runs. OpenMP's
-// threads all have to arrive at the end of each loop, and libgomp's spin for about 15 ms after it:
+// threads all have to arrive at the end of each loop, and libgomp's spin for 3 ms after it:
 // on 2 busy cores (18 tensors, 738,000 parameters, a small conv net) the median step took 16 ms
 // with 2 threads and 1.1 ms with one. So here the caller never waits for a thread that has not come
 // yet: all take pieces from one counter, the caller too, and only a piece that a thread has begun
