@@ -1,5 +1,6 @@
 #include "cpu/thread_pool.h"
 
+#include <algorithm>
 #include <system_error>
 #include <thread>
 
@@ -36,17 +37,18 @@ ThreadPool& ThreadPool::instance() {
 
 void ThreadPool::run(std::size_t count, int threads, const Work& work) {
   const std::unique_lock<std::mutex> turn(turn_, std::try_to_lock);
-  if (threads <= 1 || !turn.owns_lock()) {
+  if (threads <= 1 || count <= 1 || !turn.owns_lock()) {
     for (std::size_t i = 0; i < count; ++i) work(i);
     return;
   }
+  const int helpers = static_cast<int>(std::min(static_cast<std::size_t>(threads), count)) - 1;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    startThreads(threads - 1);
+    startThreads(helpers);
     work_ = &work;
     count_ = count;
     next_.store(0, std::memory_order_relaxed);
-    places_.store(threads - 1, std::memory_order_relaxed);
+    places_.store(helpers, std::memory_order_relaxed);
   }
   workWaits_.notify_all();
   takePieces();
