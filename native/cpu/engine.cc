@@ -18,15 +18,16 @@ namespace {
 
 // NOTE [when threads pay]
 // Least elements that a thread is started for. Steps in place, one after the other, on 2 idle cores
-// (us, median, with 1 and 2 threads): 131,072 elements 67 and 51, 262,144 147 and 88, 524,288 325
-// and 176, 1,048,576 695 and 354. A helper that has slept takes 50 us to wake, and one that loses
-// its core to another process within a piece holds the step up for that process's 4 ms: the second
-// thread has to save more than some tens of microseconds.
+// (us, median, with 1 and 2 threads): 131,072 elements 67 and 51, 262,144 156 and 90, 524,288 334
+// and 186, 1,048,576 717 and 370. A helper that has slept takes some tens of microseconds to wake,
+// and one that loses its core to another process within a piece holds the step up for that
+// process's slice, 4 ms: the second thread has to save more than that wake-up.
 constexpr std::size_t kElementsPerThread = 262144;
 
-// Chunks in a piece, which a thread takes at a time: 4 * 64 KB an array, 15 to 30 us. 1, 4 and 8
-// took the same time within 3 % from 262,144 to 4 million elements; a larger piece is a longer wait
-// for the thread that comes last, a smaller one more threads at one counter.
+// Chunks in a piece, which a thread takes at a time: 4 * 64 KB an array, some 30 us. On 2 threads
+// 1, 4 and 8, and halves fixed beforehand, took the same time within 6 % from 262,144 to 2 million
+// elements; a larger piece is a longer wait for the thread that comes last, a smaller one more
+// threads at one counter.
 constexpr std::size_t kChunksAtATime = 4;
 
 // NOTE [streaming stores]

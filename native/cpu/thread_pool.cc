@@ -11,8 +11,8 @@
 namespace tfjs_alig {
 namespace {
 
-// About 20 us where a pause takes 140 cycles, as on Intel's servers: the time between two loops of
-// a step is 2 us, and a thread that sleeps takes about 50 us to wake.
+// About 20 us where a pause takes 140 cycles, as on Intel's servers: enough for the few
+// microseconds between two loops of a step, and no more than it costs to wake a thread that sleeps.
 constexpr int kPauses = 400;
 
 void pause() {
