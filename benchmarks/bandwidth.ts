@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { nodeGypCommand } from '#toolchain';
 
 /** Loops over whole arrays that do nothing but move memory: benchmarks/bandwidth/bandwidth.cc. */
 export interface Bandwidth {
@@ -25,16 +26,13 @@ export interface Bandwidth {
 const require = createRequire(import.meta.url);
 const folder = fileURLToPath(new URL('../../benchmarks/bandwidth/', import.meta.url));
 
-/** Builds the module, with Node's own headers where they are installed beside it. */
+/** Builds the module with node-gyp. */
 function build(): void {
-  const prefix = dirname(dirname(realpathSync(process.execPath)));
-  const headers = existsSync(join(prefix, 'include/node/node.h')) ? [`--nodedir=${prefix}`] : [];
-  const nodeGyp = require.resolve('node-gyp/bin/node-gyp.js');
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    [nodeGyp, 'rebuild', '--directory', folder, ...headers],
-    { encoding: 'utf8' },
-  );
+  const command = nodeGypCommand(['rebuild', '--directory', folder]);
+  const { status, stdout, stderr } = spawnSync(command.file, command.arguments, {
+    encoding: 'utf8',
+    env: command.environment,
+  });
   if (status !== 0) {
     throw new Error(`The bandwidth floor of the benchmark can't be built:\n${stdout}${stderr}`);
   }
