@@ -24,7 +24,12 @@ import {
   lossForBackend,
 } from '../step/checks.js';
 import { whereNotFinite } from '../step/fused-alig-step.js';
-import { checkOutcome, NonFiniteError, type StepReport } from '../step/report.js';
+import {
+  checkOutcome,
+  NonFiniteError,
+  type DeferredOutcome,
+  type StepReport,
+} from '../step/report.js';
 import { checkedSettings, checkOptionNames, shown, type StepSettings } from '../step/settings.js';
 
 const owner = 'AliG';
@@ -89,9 +94,14 @@ function radiusOf(constraint: unknown): number | null {
   return l2Ball(ball.config?.radius as number).config.radius;
 }
 
+/** Whether a step ended before it wrote anything. */
+function refuses({ status }: StepReport): boolean {
+  return status !== 'taken' && status !== 'parameterOverflow';
+}
+
 /** Whether a step ended with this error before it wrote anything. */
 function wasRefused(error: unknown): boolean {
-  return error instanceof NonFiniteError && error.report.status !== 'parameterOverflow';
+  return error instanceof NonFiniteError && refuses(error.report);
 }
 
 function engineSettings({ constraint, ...options }: Required<AliGOptions>): StepSettings {
@@ -130,8 +140,8 @@ export class AliG extends Optimizer {
   private unprojected: { variable: Variable; value: Tensor }[] = [];
   private disposed = false;
   private report: StepReport | null = null;
-  /** The last report has not been looked at yet (webgl, webgpu). */
-  private reportDeferred = false;
+  /** How the last step ended where the device answers later (webgl, webgpu), until that was told. */
+  private deferred: DeferredOutcome | null = null;
 
   /**
    * @throws TypeError for an unknown or missing option, RangeError for a value out of range.
@@ -174,6 +184,12 @@ export class AliG extends Optimizer {
     const options = { ...this.options, maxLearningRate: value };
     this.settings = engineSettings(options);
     this.options = options;
+  }
+
+  /** The number of steps taken; a refused one does not count. Waits for the device to know. */
+  override get iterations(): number {
+    this.deferred?.error();
+    return super.iterations;
   }
 
   /**
@@ -255,7 +271,7 @@ export class AliG extends Optimizer {
       this.endFirstProjection(error instanceof NonFiniteError && !wasRefused(error));
       throw error;
     }
-    this.endFirstProjection(true);
+    if (!this.deferred) this.endFirstProjection(true);
   }
 
   /** The options, as JSON can hold them; {@link fromConfig} takes them back. */
@@ -333,6 +349,8 @@ export class AliG extends Optimizer {
       );
     }
     const count = (await iterations.tensor.data())[0]!;
+    // A step whose outcome is open would be counted on top of it.
+    this.deferred?.error();
     // A clone shares the caller's buffer, so that the next step must not write into it.
     const copies = velocities.map(({ tensor }) => keep(clone(tensor)));
     this.ownVelocities = false;
@@ -385,14 +403,28 @@ export class AliG extends Optimizer {
       }
       const { report, deferred, newVelocities } = engineOfBackend()(input);
       this.report = report;
-      this.reportDeferred = deferred;
+      this.deferred = deferred;
       if (newVelocities) this.replaceVelocities(newVelocities);
-      taken = deferred || report.status === 'taken' || report.status === 'parameterOverflow';
-      if (taken) this.incrementIterations();
-      if (!deferred) checkOutcome(report, () => whereNotFinite(input, report));
+      taken = deferred !== null || !refuses(report);
+      if (!deferred) {
+        if (taken) this.incrementIterations();
+        checkOutcome(report, () => whereNotFinite(input, report));
+      }
+      deferred?.whenKnown((error) => {
+        this.endDeferredStep(error, added);
+      });
     } finally {
       if (!taken) this.removeSlots(added);
     }
+  }
+
+  /** Does at last what a step that was not deferred has done before it returned. */
+  private endDeferredStep(error: NonFiniteError | null, added: AddedSlots): void {
+    if (this.disposed) return;
+    const refused = wasRefused(error);
+    if (refused) this.removeSlots(added);
+    else this.incrementIterations();
+    this.endFirstProjection(!refused);
   }
 
   private assertUsable(): void {
@@ -401,15 +433,11 @@ export class AliG extends Optimizer {
 
   /** At the latest the next step says that the one before it was refused. */
   private raiseDeferredError(): void {
-    if (!this.reportDeferred || !this.report) return;
-    this.reportDeferred = false;
-    try {
-      checkOutcome(this.report);
-    } catch (error) {
-      // It had been counted in advance.
-      if (wasRefused(error)) this.iterations_ = this.iterations - 1;
-      throw error;
-    }
+    const { deferred } = this;
+    if (!deferred) return;
+    const error = deferred.error();
+    this.deferred = null;
+    if (error && !deferred.told()) throw error;
   }
 
   private variablesOf(names: readonly string[]): Variable[] {
@@ -451,7 +479,10 @@ export class AliG extends Optimizer {
     return given;
   }
 
-  /** Projects the variables on the constraint before the first step; says whether it moved them. */
+  /**
+   * Projects the variables on the constraint before the first step; says whether that may have
+   * moved them. A device that has not finished is not asked: it would have to be waited for.
+   */
   private constrainOnce(variables: readonly Variable[]): boolean {
     // A list without variables is refused later, and is no first step.
     if (this.constrained || variables.length === 0) return false;
@@ -463,7 +494,7 @@ export class AliG extends Optimizer {
     this.constrained = true;
     if (!this.options.constraint) return false;
     this.unprojected = variables.map((variable) => ({ variable, value: keep(clone(variable)) }));
-    const { report } = engineOfBackend()({
+    const { report, deferred } = engineOfBackend()({
       variables,
       gradients: variables.map(() => null),
       velocities: null,
@@ -471,7 +502,7 @@ export class AliG extends Optimizer {
       loss: 0,
       settings: this.settings,
     });
-    return report.projected;
+    return deferred !== null || report.projected;
   }
 
   /** Forgets the parameters before the first projection, or brings them back. */
