@@ -1,13 +1,10 @@
 import {
   clone,
   dispose,
-  engine,
   keep,
   Optimizer,
   scalar,
   serialization,
-  tensor as makeTensor,
-  zerosLike,
   type Scalar,
   type Tensor,
   type Variable,
@@ -15,14 +12,7 @@ import {
 import { l2Ball, type L2Ball } from '../constraints/l2-ball.js';
 import { engineOfBackend } from '../engines/choose.js';
 import { replaceValue, type TensorStep } from '../engines/engine.js';
-import {
-  checkLoss,
-  checkSomeGradient,
-  checkTensor,
-  checkVariable,
-  isOnCurrentBackend,
-  lossForBackend,
-} from '../step/checks.js';
+import { checkLoss, checkVariable, lossForBackend } from '../step/checks.js';
 import { whereNotFinite } from '../step/fused-alig-step.js';
 import {
   checkOutcome,
@@ -31,6 +21,13 @@ import {
   type StepReport,
 } from '../step/report.js';
 import { checkedSettings, checkOptionNames, shown, type StepSettings } from '../step/settings.js';
+import {
+  gradientsByVariable,
+  variablesOf,
+  type GradientList,
+  type GradientMap,
+} from './gradients.js';
+import { Velocities, type AddedSlots, type NamedTensor } from './velocities.js';
 
 const owner = 'AliG';
 
@@ -51,27 +48,6 @@ export interface AliGOptions {
   adjustedMomentum?: boolean;
   /** The feasible set: `l2Ball(radius)`, or null for none. Default: null. */
   constraint?: L2Ball | null;
-}
-
-/** Gradients by variable name; null or undefined: no gradient in this step. */
-export type GradientMap = Readonly<Record<string, Tensor | null | undefined>>;
-/** Gradients as a list, which fixes the order of the variables. */
-export type GradientList = readonly { name: string; tensor: Tensor | null | undefined }[];
-
-type NamedTensor = Awaited<ReturnType<Optimizer['getWeights']>>[number];
-
-/** A variable that the optimiser has been given, with what belongs to it. */
-interface Slot {
-  readonly variable: Variable;
-  /** Null without momentum. */
-  velocity: Tensor | null;
-}
-
-/** The slots that a step made at the end of the list. */
-interface AddedSlots {
-  readonly slots: readonly Slot[];
-  /** Their velocities came from setWeights. */
-  readonly restored: boolean;
 }
 
 const optionNames = [
@@ -129,12 +105,7 @@ export class AliG extends Optimizer {
   private options: Required<AliGOptions>;
   /** As the engines take them. */
   private settings: StepSettings;
-  private slots: Slot[] = [];
-  private readonly slotsByName = new Map<string, Slot>();
-  /** The velocities came out of our own step and nobody else has seen them. */
-  private ownVelocities = false;
-  /** Velocities of setWeights, until the first step names the variables. */
-  private pendingVelocities: Tensor[] | null = null;
+  private readonly velocities: Velocities;
   private constrained = false;
   /** The variables before the projection that precedes the first step, until that is taken. */
   private unprojected: { variable: Variable; value: Tensor }[] = [];
@@ -172,6 +143,7 @@ export class AliG extends Optimizer {
       constraint,
     };
     this.settings = engineSettings(this.options);
+    this.velocities = new Velocities(owner, this.settings.momentum !== 0);
     this.iterations_ = 0;
   }
 
@@ -215,7 +187,7 @@ export class AliG extends Optimizer {
       if (varList) this.constrainOnce(varList);
       let computed = this.computeGradients(f, varList);
       try {
-        if (!varList && this.constrainOnce(this.variablesOf(Object.keys(computed.grads)))) {
+        if (!varList && this.constrainOnce(variablesOf(owner, Object.keys(computed.grads)))) {
           // The gradients belong to parameters that were outside of the feasible set.
           dispose(computed.grads);
           computed.value.dispose();
@@ -263,7 +235,7 @@ export class AliG extends Optimizer {
       );
     }
     checkLoss(owner, loss);
-    const given = this.checkedGradients(gradients);
+    const given = gradientsByVariable(owner, gradients);
     this.raiseDeferredError();
     try {
       this.step(given, loss);
@@ -299,21 +271,7 @@ export class AliG extends Optimizer {
    */
   override async getWeights(): Promise<NamedTensor[]> {
     this.assertUsable();
-    const velocities: NamedTensor[] = [];
-    for (const { variable, velocity } of this.slots) {
-      if (!velocity) continue;
-      const values = (await velocity.data<'float32'>()).slice();
-      velocities.push({
-        name: `${variable.name}/velocity`,
-        tensor: makeTensor(values, velocity.shape, 'float32'),
-      });
-    }
-    this.pendingVelocities?.forEach((velocity, i) => {
-      velocities.push({
-        name: `variable${i}/velocity`,
-        tensor: makeTensor(velocity.dataSync<'float32'>().slice(), velocity.shape, 'float32'),
-      });
-    });
+    const velocities = await this.velocities.copies();
     return [{ name: 'iter', tensor: scalar(this.iterations, 'int32') }, ...velocities];
   }
 
@@ -333,35 +291,11 @@ export class AliG extends Optimizer {
           'variable.',
       );
     }
-    velocities.forEach(({ name, tensor }) => {
-      checkTensor(() => `${owner}: weight ${name}`, tensor);
-    });
-    if (this.settings.momentum === 0 && velocities.length > 0) {
-      throw new RangeError(
-        `${owner}: setWeights was given ${velocities.length} velocities, but momentum is 0; make ` +
-          'the optimiser with the momentum that it was saved with.',
-      );
-    }
-    if (this.slots.length > 0 && this.settings.momentum !== 0) {
-      this.checkVelocityShapes(
-        velocities.map(({ tensor }) => tensor),
-        this.slots.map(({ variable }) => variable),
-      );
-    }
+    this.velocities.checkRestorable(velocities);
     const count = (await iterations.tensor.data())[0]!;
     // A step whose outcome is open would be counted on top of it.
     this.deferred?.error();
-    // A clone shares the caller's buffer, so that the next step must not write into it.
-    const copies = velocities.map(({ tensor }) => keep(clone(tensor)));
-    this.ownVelocities = false;
-    dispose(this.pendingVelocities ?? []);
-    this.pendingVelocities = null;
-    if (this.slots.length === 0) {
-      if (copies.length > 0) this.pendingVelocities = copies;
-    } else {
-      this.replaceVelocities(copies);
-      this.ownVelocities = false;
-    }
+    this.velocities.restore(velocities);
     this.iterations_ = count;
     this.constrained = count > 0;
   }
@@ -370,33 +304,25 @@ export class AliG extends Optimizer {
   override dispose(): void {
     this.disposed = true;
     this.endFirstProjection(true);
-    for (const { velocity } of this.slots) velocity?.dispose();
-    dispose(this.pendingVelocities ?? []);
-    this.pendingVelocities = null;
-    this.slots = [];
-    this.slotsByName.clear();
+    this.velocities.dispose();
   }
 
   private step(given: ReadonlyMap<Variable, Tensor | null>, loss: number | Tensor): void {
     const variables = [...given.keys()];
     this.constrainOnce(variables);
-    const added = this.addSlots(variables);
-    const { settings } = this;
+    const added = this.velocities.add(variables);
     const input: TensorStep = {
-      variables: this.slots.map(({ variable }) => variable),
-      gradients: this.slots.map(({ variable }) => given.get(variable) ?? null),
-      velocities: settings.momentum === 0 ? null : this.slots.map(({ velocity }) => velocity!),
-      // What another backend holds can only be read: tfjs hands out a copy.
-      velocitiesInPlace:
-        this.ownVelocities &&
-        this.slots.every(({ velocity }) => !velocity || isOnCurrentBackend(velocity)),
+      variables: this.velocities.variables,
+      gradients: this.velocities.variables.map((variable) => given.get(variable) ?? null),
+      velocities: this.velocities.tensors,
+      velocitiesInPlace: this.velocities.writable,
       loss: lossForBackend(loss),
-      settings,
+      settings: this.settings,
     };
     let taken = false;
     try {
       // A velocity may lie on another backend: where variables move, tfjs leaves it behind.
-      for (const { variable } of this.slots) {
+      for (const variable of input.variables) {
         if (!given.has(variable)) {
           checkVariable(() => `${owner}: variable '${variable.name}'`, variable);
         }
@@ -404,7 +330,7 @@ export class AliG extends Optimizer {
       const { report, deferred, newVelocities } = engineOfBackend()(input);
       this.report = report;
       this.deferred = deferred;
-      if (newVelocities) this.replaceVelocities(newVelocities);
+      if (newVelocities) this.velocities.replace(newVelocities);
       taken = deferred !== null || !refuses(report);
       if (!deferred) {
         if (taken) this.incrementIterations();
@@ -414,7 +340,7 @@ export class AliG extends Optimizer {
         this.endDeferredStep(error, added);
       });
     } finally {
-      if (!taken) this.removeSlots(added);
+      if (!taken) this.velocities.remove(added);
     }
   }
 
@@ -422,7 +348,7 @@ export class AliG extends Optimizer {
   private endDeferredStep(error: NonFiniteError | null, added: AddedSlots): void {
     if (this.disposed) return;
     const refused = wasRefused(error);
-    if (refused) this.removeSlots(added);
+    if (refused) this.velocities.remove(added);
     else this.incrementIterations();
     this.endFirstProjection(!refused);
   }
@@ -438,45 +364,6 @@ export class AliG extends Optimizer {
     const error = deferred.error();
     this.deferred = null;
     if (error && !deferred.told()) throw error;
-  }
-
-  private variablesOf(names: readonly string[]): Variable[] {
-    return names.map((name) => {
-      const variable = engine().registeredVariables[name];
-      if (!variable) {
-        throw new Error(
-          `${owner}: there is a gradient for '${name}', but no variable of that name; gradients ` +
-            'are named after variables (variable.name).',
-        );
-      }
-      return variable;
-    });
-  }
-
-  /** The gradients by variable, in order, each checked. */
-  private checkedGradients(gradients: GradientMap | GradientList): Map<Variable, Tensor | null> {
-    if (typeof gradients !== 'object' || (gradients as unknown) === null) {
-      throw new TypeError(
-        `${owner}: gradients must be a map by variable name or a list of {name, tensor}, not ` +
-          `${shown(gradients)}.`,
-      );
-    }
-    const list = Array.isArray(gradients)
-      ? (gradients as GradientList)
-      : Object.entries(gradients as GradientMap).map(([name, tensor]) => ({ name, tensor }));
-    const variables = this.variablesOf(list.map(({ name }) => name));
-    const given = new Map<Variable, Tensor | null>();
-    list.forEach(({ name, tensor }, i) => {
-      const variable = variables[i]!;
-      if (given.has(variable)) {
-        throw new Error(`${owner}: variable '${name}' is named twice in the gradients.`);
-      }
-      checkVariable(() => `${owner}: variable '${name}'`, variable);
-      if (tensor) checkTensor(() => `${owner}: the gradient of '${name}'`, tensor, variable.shape);
-      given.set(variable, tensor ?? null);
-    });
-    checkSomeGradient(owner, [...given.values()]);
-    return given;
   }
 
   /**
@@ -514,72 +401,6 @@ export class AliG extends Optimizer {
     }
     this.unprojected = [];
     this.constrained = stepTaken;
-  }
-
-  private checkVelocityShapes(velocities: readonly Tensor[], variables: readonly Variable[]): void {
-    if (velocities.length !== variables.length) {
-      throw new RangeError(
-        `${owner}: the saved state has ${velocities.length} velocities, but there are ` +
-          `${variables.length} variables; it belongs to another model or another list of variables.`,
-      );
-    }
-    velocities.forEach((velocity, i) => {
-      const variable = variables[i]!;
-      checkTensor(
-        () => `${owner}: saved velocity ${i} (for '${variable.name}')`,
-        velocity,
-        variable.shape,
-      );
-    });
-  }
-
-  /**
-   * Makes slots for variables that are new and returns those; a variable that was disposed of gives
-   * up its slot.
-   */
-  private addSlots(variables: readonly Variable[]): AddedSlots {
-    if (this.slots.some(({ variable }) => variable.isDisposed)) {
-      for (const { variable, velocity } of this.slots) {
-        if (!variable.isDisposed) continue;
-        velocity?.dispose();
-        this.slotsByName.delete(variable.name);
-      }
-      this.slots = this.slots.filter(({ variable }) => !variable.isDisposed);
-    }
-    const pending = this.pendingVelocities;
-    if (pending) this.checkVelocityShapes(pending, variables);
-    this.pendingVelocities = null;
-    const unknown = variables.filter(({ name }) => !this.slotsByName.has(name));
-    const slots = unknown.map((variable, i) => {
-      const velocity =
-        this.settings.momentum === 0 ? null : (pending?.[i] ?? keep(zerosLike(variable)));
-      const slot: Slot = { variable, velocity };
-      this.slots.push(slot);
-      this.slotsByName.set(variable.name, slot);
-      // Not made by our step: tfjs may share its buffer (NOTE [parameters are never written in
-      // place] in lib/engines/engine.ts holds for it as well).
-      this.ownVelocities = false;
-      return slot;
-    });
-    return { slots, restored: pending !== null };
-  }
-
-  /** Takes back what {@link addSlots} did for a step that was then refused. */
-  private removeSlots({ slots, restored }: AddedSlots): void {
-    this.slots.length -= slots.length;
-    for (const { variable, velocity } of slots) {
-      this.slotsByName.delete(variable.name);
-      if (!restored) velocity?.dispose();
-    }
-    if (restored) this.pendingVelocities = slots.map(({ velocity }) => velocity!);
-  }
-
-  private replaceVelocities(velocities: readonly Tensor[]): void {
-    this.slots.forEach((slot, i) => {
-      slot.velocity?.dispose();
-      slot.velocity = keep(velocities[i]!);
-    });
-    this.ownVelocities = true;
   }
 }
 
