@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ready, setBackend } from '@tensorflow/tfjs-core';
 import { Command, InvalidArgumentError } from 'commander';
+import { wholeNumber } from '../lib/cli/option-values.js';
 import { getThreadCount, setThreadCount } from '../lib/index.js';
 import { loadBandwidth } from './bandwidth.js';
 import { bandwidthContenders, stepContenders } from './contenders.js';
@@ -29,14 +30,6 @@ const fromRoot = (path: string) => fileURLToPath(new URL(`../../${path}`, import
  */
 const smallElements = 524_288;
 
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) {
-    throw new InvalidArgumentError('It must be a whole number of 1 or more.');
-  }
-  return value;
-}
-
 function shapesOf(text: string): Shape[] {
   try {
     return parseShapes(text);
@@ -51,10 +44,14 @@ function readOptions(): Options {
     .option(
       '--repetitions <count>',
       'rounds; ten times as many where a step is short (default: 21)',
-      wholeNumber,
+      wholeNumber({ atLeast: 1 }),
     )
     .option('--shapes <list>', 'such as 160x1000,1x25600000: tensors x elements', shapesOf)
-    .option('--threads <count>', "of our steps and the floor (default: the package's)", wholeNumber)
+    .option(
+      '--threads <count>',
+      "of our steps and the floor (default: the package's)",
+      wholeNumber({ atLeast: 1 }),
+    )
     .option('--json <file>', 'where the results go (default: benchmarks/results/step.json)')
     .option('--quick', 'small shapes, few rounds: shows that it works, not how fast', false)
     .option('--write-docs', 'put the table into docs/benchmarks.md', false)
