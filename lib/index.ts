@@ -1,4 +1,6 @@
 export { l2Ball, type L2Ball } from './constraints/l2-ball.js';
+export { crossEntropy } from './losses/cross-entropy.js';
+export { hinge, smoothedHinge } from './losses/hinge.js';
 export { AliG, type AliGOptions } from './optimizers/alig.js';
 export { assertNoRegularizers } from './optimizers/assert-no-regularizers.js';
 export {

@@ -1,0 +1,44 @@
+/** Reads the recorded values of test/golden-models (see FORMAT.md there). */
+import { readFileSync } from 'node:fs';
+
+interface RecordedArray {
+  readonly shape: number[];
+  readonly dtype: 'float32' | 'int32';
+  readonly data: string;
+}
+
+export interface GoldenModel {
+  readonly inputs: Readonly<Record<string, RecordedArray>>;
+  readonly expected: Readonly<Record<string, RecordedArray>>;
+  readonly tolerance: Readonly<Record<string, { readonly atol: number; readonly rtol?: number }>>;
+  readonly row_tags: readonly string[];
+}
+
+// Compiled tests lie in dist/test/support; the recorded files stay where they are.
+const folder = new URL('../../../test/golden-models/', import.meta.url);
+
+export function readGoldenModel(id: string): GoldenModel {
+  return JSON.parse(readFileSync(new URL(`${id}.json`, folder), 'utf8')) as GoldenModel;
+}
+
+/** The values of a recorded array. */
+export function decodeRecorded({ dtype, data }: RecordedArray): Float32Array | Int32Array {
+  const { buffer } = Uint8Array.from(Buffer.from(data, 'base64'));
+  return dtype === 'float32' ? new Float32Array(buffer) : new Int32Array(buffer);
+}
+
+/**
+ * The largest of |got - expected| - (atol + rtol * |expected|) over all elements: at most 0 where the
+ * array passes, positive or NaN where it does not.
+ */
+export function recordedExcess(model: GoldenModel, name: string, got: ArrayLike<number>): number {
+  const expected = decodeRecorded(model.expected[name]!);
+  const { atol, rtol = 0 } = model.tolerance[name]!;
+  if (got.length !== expected.length) return Infinity;
+  let worst = -Infinity;
+  expected.forEach((value, i) => {
+    const over = Math.abs(got[i]! - value) - (atol + rtol * Math.abs(value));
+    if (!(over <= worst)) worst = over;
+  });
+  return worst;
+}
