@@ -23,3 +23,32 @@ export {
   type StepReport,
   type StepStatus,
 } from './step/report.js';
+export {
+  ExponentialMovingAverage,
+  type ExponentialMovingAverageOptions,
+} from './training/exponential-moving-average.js';
+export {
+  GradientAccumulator,
+  type AccumulatedGradients,
+  type MicroBatch,
+} from './training/gradient-accumulator.js';
+export {
+  exponentialDecay,
+  PlateauDecay,
+  powerDecay,
+  setLearningRate,
+  stepDecay,
+  type ExponentialDecayOptions,
+  type LearningRateSchedule,
+  type PlateauDecayOptions,
+  type PlateauDecayState,
+  type PowerDecayOptions,
+  type StepDecayOptions,
+} from './training/learning-rate.js';
+export {
+  stepLogger,
+  type StepLogger,
+  type StepLoggerOptions,
+  type StepReporter,
+  type SummaryWriter,
+} from './training/step-logger.js';
