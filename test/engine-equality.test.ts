@@ -146,11 +146,15 @@ for (const stepCase of stepCases) {
   test.serial(`TensorFlow op: ${stepCase.title}`, (t) => {
     const tensors = tf.memory().numTensors;
     const expected = runReference(stepCase);
-    for (const threads of [1, 3]) {
-      addon.setThreadCount(threads);
-      const computed = runTensorFlow(stepCase);
-      t.is(computed.reports[0]!.engine, 'tensorflow-cpu');
-      assertSame(t, computed, expected, `${threads} threads`);
+    // Each set has its own streaming stores, which only the op makes: new parameters of large steps.
+    for (const instructionSet of addon.instructionSets) {
+      addon.setInstructionSet(instructionSet);
+      for (const threads of [1, 3]) {
+        addon.setThreadCount(threads);
+        const computed = runTensorFlow(stepCase);
+        t.is(computed.reports[0]!.engine, 'tensorflow-cpu');
+        assertSame(t, computed, expected, `${instructionSet}, ${threads} threads`);
+      }
     }
     t.is(tf.memory().numTensors, tensors);
   });
