@@ -1,10 +1,13 @@
 #include "tensorflow/step_op.h"
 
+#include <cstdint>
 #include <cstring>
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <sstream>
 #include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -15,9 +18,19 @@
 namespace tfjs_alig {
 namespace {
 
-// The op's name carries the package's version: the registry belongs to the process, and two
-// versions of the package may be loaded in it.
-constexpr const char kOpName[] = "TfjsAligStep" TFJS_ALIG_OP_SUFFIX;
+// The op's name, which is this copy's alone: the registry belongs to the process, other copies of
+// the package (of another version, or the same one twice) may be loaded in it, and to register a
+// name a second time ends the process. No lock of ours holds another copy off, so that asking the
+// registry first would not do: its worker thread may register between the answer and our turn.
+const std::string& opName() {
+  static const char ours = 0;
+  static const std::string name = [] {
+    std::ostringstream text;
+    text << "TfjsAligStepAt" << std::hex << reinterpret_cast<std::uintptr_t>(&ours);
+    return text.str();
+  }();
+  return name;
+}
 
 // Attributes are part of TensorFlow's kernel cache key, so that only what stays the same from step
 // to step is one; hyper-parameters come in as an input.
@@ -235,42 +248,29 @@ void computeKernel(void* kernel, TF_OpKernelContext* context) {
 
 void deleteKernel(void* kernel) { delete static_cast<Counts*>(kernel); }
 
-// Another copy of the package may have registered the op of this version; a second registration
-// would end the process.
-bool registeredAlready() {
-  Status status;
-  TF_Buffer* const kernels = tensorFlow().TF_GetRegisteredKernelsForOp(kOpName, status);
-  if (!kernels) return false;
-  const bool found = kernels->length > 0;
-  tensorFlow().TF_DeleteBuffer(kernels);
-  return found;
-}
-
 }  // namespace
 
 std::string registerStepOp() {
   static std::mutex mutex;
   static bool registered = false;
   const std::lock_guard<std::mutex> lock(mutex);
-  if (registered) return kOpName;
+  if (registered) return opName();
   const TensorFlow& tf = tensorFlow();
-  if (!registeredAlready()) {
-    Status status;
-    TF_OpDefinitionBuilder* const op = tf.TF_NewOpDefinitionBuilder(kOpName);
-    for (const char* attribute : kAttributes) tf.TF_OpDefinitionBuilderAddAttr(op, attribute);
-    for (const char* input : kInputs) tf.TF_OpDefinitionBuilderAddInput(op, input);
-    for (const char* output : kOutputs) tf.TF_OpDefinitionBuilderAddOutput(op, output);
-    // Velocities may be written in place, so that the op must not be folded or repeated.
-    tf.TF_OpDefinitionBuilderSetIsStateful(op, true);
-    tf.TF_RegisterOpDefinition(op, status);
-    status.check("TF_RegisterOpDefinition");
-    tf.TF_RegisterKernelBuilder(
-        kOpName, tf.TF_NewKernelBuilder(kOpName, "CPU", createKernel, computeKernel, deleteKernel),
-        status);
-    status.check("TF_RegisterKernelBuilder");
-  }
+  const char* const name = opName().c_str();
+  Status status;
+  TF_OpDefinitionBuilder* const op = tf.TF_NewOpDefinitionBuilder(name);
+  for (const char* attribute : kAttributes) tf.TF_OpDefinitionBuilderAddAttr(op, attribute);
+  for (const char* input : kInputs) tf.TF_OpDefinitionBuilderAddInput(op, input);
+  for (const char* output : kOutputs) tf.TF_OpDefinitionBuilderAddOutput(op, output);
+  // Velocities may be written in place, so that the op must not be folded or repeated.
+  tf.TF_OpDefinitionBuilderSetIsStateful(op, true);
+  tf.TF_RegisterOpDefinition(op, status);
+  status.check("TF_RegisterOpDefinition");
+  tf.TF_RegisterKernelBuilder(
+      name, tf.TF_NewKernelBuilder(name, "CPU", createKernel, computeKernel, deleteKernel), status);
+  status.check("TF_RegisterKernelBuilder");
   registered = true;
-  return kOpName;
+  return opName();
 }
 
 }  // namespace tfjs_alig

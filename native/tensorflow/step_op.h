@@ -6,7 +6,7 @@
 
 namespace tfjs_alig {
 
-// Registers the op and its kernel unless this process has them already, and returns the op's name.
+// Registers the op and its kernel unless that was done already, and returns the op's name.
 // Safe from several threads. Throws std::runtime_error with the reason where it can't be done.
 std::string registerStepOp();
 
