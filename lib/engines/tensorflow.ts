@@ -1,6 +1,6 @@
 import { backend, scalar, tensor1d, type Tensor, type Variable } from '@tensorflow/tfjs-core';
 import { addonState } from '#addon';
-import { unpackReport } from '../step/report.js';
+import { unpackReport, wasWritten } from '../step/report.js';
 import { packSettings } from '../step/settings.js';
 import { replaceValue, type TensorEngine } from './engine.js';
 
@@ -97,7 +97,7 @@ export function tensorFlowEngine(opName: string): TensorEngine {
     const report = unpackReport(reportTensor.dataSync<'float32'>(), 'tensorflow-cpu');
     reportTensor.dispose();
 
-    if (report.status !== 'taken' && report.status !== 'parameterOverflow') {
+    if (!wasWritten(report)) {
       for (const output of [...newParameters, ...newVelocities]) output.dispose();
       return { report, deferred: null, newVelocities: null };
     }

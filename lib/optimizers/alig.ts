@@ -17,6 +17,7 @@ import { whereNotFinite } from '../step/fused-alig-step.js';
 import {
   checkOutcome,
   NonFiniteError,
+  wasWritten,
   type DeferredOutcome,
   type StepReport,
 } from '../step/report.js';
@@ -70,14 +71,9 @@ function radiusOf(constraint: unknown): number | null {
   return l2Ball(ball.config?.radius as number).config.radius;
 }
 
-/** Whether a step ended before it wrote anything. */
-function refuses({ status }: StepReport): boolean {
-  return status !== 'taken' && status !== 'parameterOverflow';
-}
-
 /** Whether a step ended with this error before it wrote anything. */
 function wasRefused(error: unknown): boolean {
-  return error instanceof NonFiniteError && refuses(error.report);
+  return error instanceof NonFiniteError && !wasWritten(error.report);
 }
 
 function engineSettings({ constraint, ...options }: Required<AliGOptions>): StepSettings {
@@ -331,7 +327,7 @@ export class AliG extends Optimizer {
       this.report = report;
       this.deferred = deferred;
       if (newVelocities) this.velocities.replace(newVelocities);
-      taken = deferred !== null || !refuses(report);
+      taken = deferred !== null || wasWritten(report);
       if (!deferred) {
         if (taken) this.incrementIterations();
         checkOutcome(report, () => whereNotFinite(input, report));

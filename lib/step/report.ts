@@ -45,6 +45,11 @@ export interface StepReport {
   readonly engine: EngineName;
 }
 
+/** Whether a step wrote its results: it was taken, even if it led a parameter out of float32. */
+export function wasWritten({ status }: StepReport): boolean {
+  return status === 'taken' || status === 'parameterOverflow';
+}
+
 /** Numbers in a report as engines write it: native/engine/report.h, field by field. */
 export const REPORT_FIELDS = 8;
 
