@@ -26,8 +26,11 @@ type Registration =
 let registration: Registration | undefined;
 
 /**
- * Registers our op with the TensorFlow of the current backend, once; never throws.
- * Where it can't be done the result says why.
+ * Registers our op with the TensorFlow of the current backend, once. Where it can't be done the
+ * result says why.
+ *
+ * @throws Error where TFJS_ALIG_THREADS or TFJS_ALIG_INSTRUCTION_SET has a wrong value: that is to
+ * be mended, and no reason for another engine.
  */
 export function tensorFlowOp(): Registration {
   registration ??= register();
@@ -40,6 +43,9 @@ function register(): Registration {
   if (nodeBackend().isUsingGpuDevice) {
     return { opName: null, problem: 'TensorFlow uses a GPU, for which there is no op yet.' };
   }
+  // They throw for a wrong value; out of the op it would come as a status of TensorFlow's.
+  state.addon.getThreadCount();
+  state.addon.getInstructionSet();
   try {
     return { opName: state.addon.registerTensorFlowOp() };
   } catch (error) {

@@ -65,7 +65,9 @@ async function examineAddon(): Promise<Diagnosis<ProbeFindings['addon']>> {
     const problem = `it has not been built (looked for ${addonPaths.join(' and ')})`;
     return { status: 'missing', problem, remedy: buildCommand };
   }
-  return diagnose(await probe('addon'), buildCommand);
+  const outcome = await probe('addon');
+  const [variable] = /\bTFJS_ALIG_[A-Z_]+/.exec(outcome.ok ? '' : outcome.problem) ?? [];
+  return diagnose(outcome, variable === undefined ? buildCommand : `unset ${variable}`);
 }
 
 async function examineTensorFlow(
