@@ -1,4 +1,4 @@
-import { Variable, type Tensor } from '@tensorflow/tfjs-core';
+import { Tensor, type Variable } from '@tensorflow/tfjs-core';
 import { engineOfBackend } from '../engines/choose.js';
 import { replaceValue, type TensorStep } from '../engines/engine.js';
 import { stepHostArrays } from '../engines/host.js';
@@ -105,7 +105,7 @@ function checkedVelocities(
 }
 
 function isHostStep(options: HostStepOptions | TensorStepOptions): options is HostStepOptions {
-  return !(options.parameters as readonly unknown[]).some((value) => value instanceof Variable);
+  return !(options.parameters as readonly unknown[]).some((value) => value instanceof Tensor);
 }
 
 /** The positions of those that hold a number that is not finite, as text for an error. */

@@ -794,6 +794,12 @@ const variableRows: Row<VariablesFixture>[] = [
     message: /parameters\[1\] must be a tf.Variable, not an object/,
   },
   {
+    title: 'tensors in place of all variables',
+    run: with_((f) => ({ parameters: f.gradients })),
+    error: TypeError,
+    message: /parameters\[0\] must be a tf.Variable, not an object/,
+  },
+  {
     title: 'foreign velocities: tensors',
     run: with_((f) => ({ velocities: f.gradients })),
     error: TypeError,
