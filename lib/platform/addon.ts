@@ -71,7 +71,9 @@ function findAddon(): AddonState {
         problem: `built from version ${addon.version}, this package is ${packageVersion()}`,
       });
     } catch (error) {
-      attempts.push({ path, problem: error instanceof Error ? error.message : String(error) });
+      const message = error instanceof Error ? error.message : String(error);
+      // Where a file is missing, require adds who asked for it.
+      attempts.push({ path, problem: message.split('\n', 1)[0]! });
     }
   }
   return { addon: null, attempts, report: explain(attempts) };
