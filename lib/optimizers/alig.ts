@@ -230,6 +230,7 @@ export class AliG extends Optimizer {
           'applyGradients(gradients, {loss}). minimize() and model.fit() hand it over by themselves.',
       );
     }
+    checkOptionNames(`${owner}: applyGradients`, step, ['loss']);
     checkLoss(owner, loss);
     const given = gradientsByVariable(owner, gradients);
     this.raiseDeferredError();

@@ -354,6 +354,14 @@ const optimizerRows: Row<OptimizerFixture>[] = [
     message: /there is a gradient for '[^']+', but no variable of that name/,
   },
   {
+    title: 'an unknown option beside the loss',
+    run: (f) => {
+      f.applyAny({ [f.bias.name]: f.biasGradient }, { loss: 2, epsilon: 0 });
+    },
+    error: TypeError,
+    message: /applyGradients has no option 'epsilon'; its options are loss/,
+  },
+  {
     title: 'a variable named twice',
     run: (f) => {
       const entry = { name: f.bias.name, tensor: f.biasGradient };
@@ -418,6 +426,14 @@ const optimizerRows: Row<OptimizerFixture>[] = [
     error: TypeError,
     message: /gradient of '[^']+' must be a tf.Tensor, not an object \(Float32Array\)/,
   },
+  ...[null, undefined, 'bias', Float32Array.of(1)].map((entry) => ({
+    title: `a list with ${String(entry)} in it`,
+    run: (f: OptimizerFixture) => {
+      f.applyAny([entry], { loss: 2 });
+    },
+    error: TypeError,
+    message: /gradients\[0\] must be \{name, tensor\}, not /,
+  })),
   {
     title: 'a gradient on another backend',
     run: (f) => {
