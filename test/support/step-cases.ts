@@ -65,6 +65,14 @@ const values: StepCase[] = [
     steps: 2,
   },
   {
+    title: 'denormal parameters on several threads',
+    sizes: [600_001, 500_000],
+    parameterScale: 1e-40,
+    gradientScale: 1e-38,
+    velocityScale: 1e-38,
+    steps: 1,
+  },
+  {
     title: 'velocities that decay out of the normal range',
     sizes: mixed,
     gradientScale: 0,
