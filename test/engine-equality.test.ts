@@ -4,6 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import { stepHostArrays } from '../lib/engines/host.js';
 import { tensorFlowEngine, tensorFlowOp } from '../lib/engines/tensorflow.js';
 import { addonState } from '../lib/platform/addon.js';
+import { getThreadCount, setThreadCount } from '../lib/platform/threads.js';
 import { referenceStep } from '../lib/step/reference.js';
 import { unpackReport, type StepReport } from '../lib/step/report.js';
 import {
@@ -135,7 +136,7 @@ for (const stepCase of stepCases) {
     for (const instructionSet of addon.instructionSets) {
       addon.setInstructionSet(instructionSet);
       for (const threads of [1, 2, 3, 8]) {
-        addon.setThreadCount(threads);
+        setThreadCount(threads);
         const computed = runNative(stepCase);
         t.is(computed.reports[0]!.engine, 'native-cpu');
         assertSame(t, computed, expected, `${instructionSet}, ${threads} threads`);
@@ -150,7 +151,7 @@ for (const stepCase of stepCases) {
     for (const instructionSet of addon.instructionSets) {
       addon.setInstructionSet(instructionSet);
       for (const threads of [1, 3]) {
-        addon.setThreadCount(threads);
+        setThreadCount(threads);
         const computed = runTensorFlow(stepCase);
         t.is(computed.reports[0]!.engine, 'tensorflow-cpu');
         assertSame(t, computed, expected, `${instructionSet}, ${threads} threads`);
@@ -159,6 +160,20 @@ for (const stepCase of stepCases) {
     t.is(tf.memory().numTensors, tensors);
   });
 }
+
+test.serial('the thread count is kept, and a wrong one refused', (t) => {
+  setThreadCount(5);
+  for (const wrong of [0, 1025, 1.5, NaN, '4', null] as number[]) {
+    t.throws(
+      () => {
+        setThreadCount(wrong);
+      },
+      { instanceOf: RangeError, message: /a whole number from 1 to 1024, not / },
+    );
+  }
+  t.is(getThreadCount(), 5);
+  t.is(addon.getThreadCount(), 5);
+});
 
 test('a comparison sees one different bit, a zero of the other sign and NaN', (t) => {
   t.truthy(firstDifference([Float32Array.of(1, 0)], [Float32Array.of(1, -0)]));
