@@ -274,8 +274,9 @@ export class AliG extends Optimizer {
 
   /**
    * Takes over what {@link getWeights} gave; the tensors stay the caller's. Velocities are matched
-   * to variables by their order, with their shapes checked: names change from session to session.
-   * Before the first step that match is made when the first step names the variables.
+   * to variables when steps name them: by name where all names were saved, so that layers that were
+   * frozen for a while find theirs, else by order, because names change from session to session.
+   * Shapes are checked. Where steps have named the variables already, the match is by order.
    *
    * @throws RangeError where number or shapes do not fit: nothing was changed then.
    */
