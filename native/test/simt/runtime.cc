@@ -114,7 +114,9 @@ struct Block {
   unsigned atBarrier;
   unsigned waiting[kWarpSize];  // of each warp, the lanes in a warp operation
   unsigned exited[kWarpSize];   // and those that have ended or never were
-  std::vector<unsigned> ready;
+  // Threads that can go on. Not a vector: one that grew in a fiber would look like a race.
+  unsigned ready[kMostThreads];
+  unsigned readyCount;
   char barrierTag;
   char warpTags[kWarpSize];
   char startTag;
@@ -156,7 +158,7 @@ Fiber& currentFiber() { return *static_cast<Fiber*>(currentThread); }
 
 void release(Fiber& fiber) {
   fiber.state = State::kReady;
-  block.ready.push_back(fiber.number);
+  block.ready[block.readyCount++] = fiber.number;
 }
 
 void switchToMain([[maybe_unused]] Fiber& fiber) {
@@ -339,16 +341,16 @@ void runBlock() {
 #endif
   // The threads see what the host did, not what those of earlier blocks did.
   __tsan_release(&block.startTag);
-  block.ready.clear();
+  block.readyCount = block.threads;
   for (unsigned i = 0; i < block.threads; ++i) {
-    block.ready.push_back(schedule == Schedule::kBackward ? block.threads - 1 - i : i);
+    block.ready[i] = schedule == Schedule::kBackward ? block.threads - 1 - i : i;
   }
-  std::vector<unsigned> turn;
-  while (!block.ready.empty()) {
-    turn.swap(block.ready);
-    if (schedule == Schedule::kRandom) std::shuffle(turn.begin(), turn.end(), randomNumbers);
-    for (const unsigned number : turn) switchTo(block.fibers[number]);
-    turn.clear();
+  while (block.readyCount > 0) {
+    unsigned turn[kMostThreads];
+    const unsigned count = std::exchange(block.readyCount, 0u);
+    std::copy_n(block.ready, count, turn);
+    if (schedule == Schedule::kRandom) std::shuffle(turn, turn + count, randomNumbers);
+    for (unsigned i = 0; i < count; ++i) switchTo(block.fibers[turn[i]]);
   }
   if (block.alive > 0) fail("deadlock");
 }
