@@ -1,15 +1,4 @@
-#include "cuda/engine.h"
-#include "engine/report.h"
-#include "engine/tensors.h"
-
-// The library is compiled with hidden visibility; what this header declares is all that it exports.
-#if defined(__GNUC__)
-#pragma GCC visibility push(default)
-#endif
 #include "cuda/library.h"
-#if defined(__GNUC__)
-#pragma GCC visibility pop
-#endif
 
 #include <cstdio>
 #include <cstring>
@@ -17,6 +6,8 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+
+#include "cuda/engine.h"
 
 // Not in a namespace: the interface names it.
 struct TfjsAligCudaEngine {
@@ -46,6 +37,15 @@ std::string explainNoDevice(cudaError_t status) {
   }
   if (status == cudaErrorNoDevice) return "the NVIDIA driver finds no GPU for this process";
   return std::string("the NVIDIA driver gives no GPU: ") + cudaGetErrorString(status);
+}
+
+// Throws where this process can use no GPU.
+int deviceCount() {
+  int count = 0;
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (status == cudaSuccess && count > 0) return count;
+  cudaGetLastError();
+  throw std::runtime_error(explainNoDevice(status == cudaSuccess ? cudaErrorNoDevice : status));
 }
 
 int fail(const TfjsAligCudaError& error, const char* message) {
@@ -91,11 +91,7 @@ const char* tfjs_alig_cuda_version() { return TFJS_ALIG_VERSION; }
 int tfjs_alig_cuda_device_count(int* count, TfjsAligCudaError error) {
   return guarded(error, [&] {
     *count = 0;
-    const cudaError_t status = cudaGetDeviceCount(count);
-    if (status == cudaSuccess && *count > 0) return;
-    cudaGetLastError();
-    throw std::runtime_error(
-        tfjs_alig::explainNoDevice(status == cudaSuccess ? cudaErrorNoDevice : status));
+    *count = tfjs_alig::deviceCount();
   });
 }
 
@@ -113,6 +109,7 @@ int tfjs_alig_cuda_device(int index, TfjsAligCudaDevice* device, TfjsAligCudaErr
 int tfjs_alig_cuda_open(int device, TfjsAligCudaEngine** engine, TfjsAligCudaError error) {
   return guarded(error, [&] {
     *engine = nullptr;
+    tfjs_alig::deviceCount();
     const tfjs_alig::CurrentDevice current(device);
     auto opened = std::make_unique<TfjsAligCudaEngine>();
     opened->device = device;
