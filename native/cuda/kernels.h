@@ -95,23 +95,30 @@ __device__ __forceinline__ double addLanes(Lanes<kBlock> lanes) {
   return (sums[0] + sums[2]) + (sums[1] + sums[3]);
 }
 
-// Calls work(quad, i, count) for each quad of this thread in each row: `quad` is its number among
-// those of the thread, `i` its first element, `count` how many elements it has. In whole rows, all
-// but the last of a tensor, `count` is a constant once `work` is inlined.
+// How much of a quad there is: all of it, or only the first 1 to 3 elements (an unsigned). These
+// are two types because with one, nvcc merged the stores of both cases into four of 4 bytes each.
+struct WholeQuad {};
+
+// Calls work(quad, i, extent) for each quad of this thread in each row: `quad` is its number among
+// those of the thread, `i` its first element.
 template <int kBlock, class Work>
 __device__ __forceinline__ void forEachQuad(unsigned size, const Work& work) {
   constexpr unsigned kRow = static_cast<unsigned>(kLaneCount);
-  const unsigned whole = size - size % kRow;
-  for (unsigned row = 0; row < whole; row += kRow) {
+  const unsigned wholeRows = size - size % kRow;
+  for (unsigned row = 0; row < wholeRows; row += kRow) {
 #pragma unroll
     for (int quad = 0; quad < Lanes<kBlock>::kQuads; ++quad) {
-      work(quad, row + kQuad * (threadIdx.x + static_cast<unsigned>(quad * kBlock)), kQuad);
+      work(quad, row + kQuad * (threadIdx.x + static_cast<unsigned>(quad * kBlock)), WholeQuad());
     }
   }
 #pragma unroll
   for (int quad = 0; quad < Lanes<kBlock>::kQuads; ++quad) {
-    const unsigned i = whole + kQuad * (threadIdx.x + static_cast<unsigned>(quad * kBlock));
-    if (i < size) work(quad, i, size - i < kQuad ? size - i : kQuad);
+    const unsigned i = wholeRows + kQuad * (threadIdx.x + static_cast<unsigned>(quad * kBlock));
+    if (i + kQuad <= size) {
+      work(quad, i, WholeQuad());
+    } else if (i < size) {
+      work(quad, i, size - i);
+    }
   }
 }
 
@@ -130,25 +137,47 @@ __device__ __forceinline__ bool aligned(const float* pointer) {
 }
 
 template <bool kVector>
+__device__ __forceinline__ float4 loadQuad(const float* from, WholeQuad) {
+  if constexpr (kVector) return *reinterpret_cast<const float4*>(from);
+  return {from[0], from[1], from[2], from[3]};
+}
+
+template <bool kVector>
 __device__ __forceinline__ float4 loadQuad(const float* from, unsigned count) {
-  if (kVector && count == kQuad) return *reinterpret_cast<const float4*>(from);
-  float4 quad = {from[0], 0.0f, 0.0f, 0.0f};
-  if (count > 1) quad.y = from[1];
-  if (count > 2) quad.z = from[2];
-  if (count > 3) quad.w = from[3];
-  return quad;
+  return {from[0], count > 1 ? from[1] : 0.0f, count > 2 ? from[2] : 0.0f, 0.0f};
+}
+
+// Up to sm_90 nvcc split an assignment in four stores of 4 bytes where a kernel writes to other
+// arrays than it reads; __stwb would be one store, but a strong one (STG.STRONG.SM).
+__device__ __forceinline__ void storeVector(float* to, const float4& quad) {
+#if defined(__CUDA_ARCH__)
+  asm volatile("st.global.v4.f32 [%0], {%1, %2, %3, %4};"
+               :
+               : "l"(__cvta_generic_to_global(to)), "f"(quad.x), "f"(quad.y), "f"(quad.z),
+                 "f"(quad.w)
+               : "memory");
+#else
+  *reinterpret_cast<float4*>(to) = quad;
+#endif
+}
+
+template <bool kVector>
+__device__ __forceinline__ void storeQuad(float* to, const float4& quad, WholeQuad) {
+  if constexpr (kVector) {
+    storeVector(to, quad);
+  } else {
+    to[0] = quad.x;
+    to[1] = quad.y;
+    to[2] = quad.z;
+    to[3] = quad.w;
+  }
 }
 
 template <bool kVector>
 __device__ __forceinline__ void storeQuad(float* to, const float4& quad, unsigned count) {
-  if (kVector && count == kQuad) {
-    *reinterpret_cast<float4*>(to) = quad;
-    return;
-  }
   to[0] = quad.x;
   if (count > 1) to[1] = quad.y;
   if (count > 2) to[2] = quad.z;
-  if (count > 3) to[3] = quad.w;
 }
 
 // The product is exact in double, so that fma has the bits of a product and an addition, at half
@@ -158,11 +187,17 @@ __device__ __forceinline__ void addSquare(double& lane, float value) {
   lane = std::fma(wide, wide, lane);
 }
 
+__device__ __forceinline__ void addSquares(double* lanes, const float4& quad, WholeQuad) {
+  addSquare(lanes[0], quad.x);
+  addSquare(lanes[1], quad.y);
+  addSquare(lanes[2], quad.z);
+  addSquare(lanes[3], quad.w);
+}
+
 __device__ __forceinline__ void addSquares(double* lanes, const float4& quad, unsigned count) {
   addSquare(lanes[0], quad.x);
   if (count > 1) addSquare(lanes[1], quad.y);
   if (count > 2) addSquare(lanes[2], quad.z);
-  if (count > 3) addSquare(lanes[3], quad.w);
 }
 
 // The chunk of this block: its tensor, and where in it.
@@ -185,8 +220,8 @@ __device__ __forceinline__ ChunkPlace findChunk(const TableEntry* table, std::si
 template <int kBlock, bool kVector>
 __device__ __forceinline__ void measureChunk(const float* values, unsigned size,
                                              Lanes<kBlock>& lanes) {
-  forEachQuad<kBlock>(size, [&](int quad, unsigned i, unsigned count) {
-    addSquares(lanes.of[quad], loadQuad<kVector>(values + i, count), count);
+  forEachQuad<kBlock>(size, [&](int quad, unsigned i, auto extent) {
+    addSquares(lanes.of[quad], loadQuad<kVector>(values + i, extent), extent);
   });
 }
 
@@ -206,16 +241,22 @@ __global__ void __launch_bounds__(kBlock)
   if (threadIdx.x == 0) sums[blockIdx.x] = sum;
 }
 
+__device__ __forceinline__ void addSums(double* lanes, const double* sums, WholeQuad) {
+  for (int i = 0; i < 4; ++i) lanes[i] += sums[i];
+}
+
+__device__ __forceinline__ void addSums(double* lanes, const double* sums, unsigned count) {
+  lanes[0] += sums[0];
+  if (count > 1) lanes[1] += sums[1];
+  if (count > 2) lanes[2] += sums[2];
+}
+
 // The sum of up to kChunkSize chunk sums, in thread 0.
 template <int kBlock>
 __device__ __forceinline__ double addChunkSums(const double* sums, unsigned size) {
   Lanes<kBlock> lanes = {};
-  forEachQuad<kBlock>(size, [&](int quad, unsigned i, unsigned count) {
-    lanes.of[quad][0] += sums[i];
-    if (count > 1) lanes.of[quad][1] += sums[i + 1];
-    if (count > 2) lanes.of[quad][2] += sums[i + 2];
-    if (count > 3) lanes.of[quad][3] += sums[i + 3];
-  });
+  forEachQuad<kBlock>(
+      size, [&](int quad, unsigned i, auto extent) { addSums(lanes.of[quad], sums + i, extent); });
   return addLanes<kBlock>(lanes);
 }
 
@@ -286,18 +327,18 @@ __device__ __forceinline__ void updateChunk(const AliG::Coefficients& coefficien
   float* newParameter = asGlobal(chunk.tensor.newParameter + chunk.offset);
   const float* velocity = kMomentum ? asGlobal(chunk.tensor.velocity + chunk.offset) : nullptr;
   float* newVelocity = kMomentum ? asGlobal(chunk.tensor.newVelocity + chunk.offset) : nullptr;
-  forEachQuad<kBlock>(chunk.size, [&](int quad, unsigned i, unsigned count) {
-    const float4 g = loadQuad<kVector>(gradient + i, count);
-    float4 w = loadQuad<kVector>(parameter + i, count);
+  forEachQuad<kBlock>(chunk.size, [&](int quad, unsigned i, auto extent) {
+    const float4 g = loadQuad<kVector>(gradient + i, extent);
+    float4 w = loadQuad<kVector>(parameter + i, extent);
     float4 v = {};
-    if constexpr (kMomentum) v = loadQuad<kVector>(velocity + i, count);
+    if constexpr (kMomentum) v = loadQuad<kVector>(velocity + i, extent);
     AliG::update<kForm>(coefficients, g.x, w.x, v.x);
     AliG::update<kForm>(coefficients, g.y, w.y, v.y);
     AliG::update<kForm>(coefficients, g.z, w.z, v.z);
     AliG::update<kForm>(coefficients, g.w, w.w, v.w);
-    if constexpr (kMomentum) storeQuad<kVector>(newVelocity + i, v, count);
-    storeQuad<kVector>(newParameter + i, w, count);
-    addSquares(lanes.of[quad], w, count);
+    if constexpr (kMomentum) storeQuad<kVector>(newVelocity + i, v, extent);
+    storeQuad<kVector>(newParameter + i, w, extent);
+    addSquares(lanes.of[quad], w, extent);
   });
 }
 
@@ -306,10 +347,10 @@ __device__ __forceinline__ void updateChunk(const AliG::Coefficients& coefficien
 template <int kBlock, bool kVector>
 __device__ __forceinline__ void keepChunk(const float* values, float* newValues, unsigned size,
                                           Lanes<kBlock>& lanes) {
-  forEachQuad<kBlock>(size, [&](int quad, unsigned i, unsigned count) {
-    const float4 kept = loadQuad<kVector>(values + i, count);
-    if (newValues != values) storeQuad<kVector>(newValues + i, kept, count);
-    addSquares(lanes.of[quad], kept, count);
+  forEachQuad<kBlock>(size, [&](int quad, unsigned i, auto extent) {
+    const float4 kept = loadQuad<kVector>(values + i, extent);
+    if (newValues != values) storeQuad<kVector>(newValues + i, kept, extent);
+    addSquares(lanes.of[quad], kept, extent);
   });
 }
 
@@ -374,13 +415,13 @@ __global__ void __launch_bounds__(kBlock)
 
 template <int kBlock, bool kVector>
 __device__ __forceinline__ void scaleChunk(float* values, float scale, unsigned size) {
-  forEachQuad<kBlock>(size, [&](int, unsigned i, unsigned count) {
-    float4 w = loadQuad<kVector>(values + i, count);
+  forEachQuad<kBlock>(size, [&](int, unsigned i, auto extent) {
+    float4 w = loadQuad<kVector>(values + i, extent);
     w.x *= scale;
     w.y *= scale;
     w.z *= scale;
     w.w *= scale;
-    storeQuad<kVector>(values + i, w, count);
+    storeQuad<kVector>(values + i, w, extent);
   });
 }
 
