@@ -35,14 +35,6 @@ struct StepState {
 };
 
 constexpr int kWarpSize = 32;
-
-// Blocks of a memory kernel that fit on a multiprocessor at once, at least: 1,024 threads, as many
-// as the smallest (sm_75) holds, which gives a thread 64 registers. Loads of 16 KB and more are
-// then under way; at 25 bytes a nanosecond and 0.6 us of latency one of an H100 needs 15 KB. With
-// 1,536 threads the update spilled.
-template <int kBlock>
-constexpr int kResidentBlocks = 1024 / kBlock;
-
 constexpr unsigned kWholeWarp = 0xffffffffu;
 constexpr unsigned kQuad = 4;
 constexpr int kQuadsInRow = static_cast<int>(kLaneCount / kQuad);
@@ -235,7 +227,7 @@ __device__ __forceinline__ void measureChunk(const float* values, unsigned size,
 
 // Measure: the sum of squares of each chunk of a gradient. One block a gradient chunk.
 template <int kBlock>
-__global__ void __launch_bounds__(kBlock, kResidentBlocks<kBlock>)
+__global__ void __launch_bounds__(kBlock)
     measureGradients(const TableEntry* table, std::size_t count, double* sums) {
   const ChunkPlace chunk = findChunk<&TableEntry::firstGradientChunk>(table, count);
   const float* gradient = asGlobal(chunk.tensor.gradient + chunk.offset);
@@ -375,7 +367,7 @@ __device__ __forceinline__ void keepChunk(const float* values, float* newValues,
 // Update: new parameters and velocities, and the sum of squares of each chunk of the new
 // parameters. One block a chunk. A refused step treats each tensor as one without gradient.
 template <int kBlock, AliG::Form kForm>
-__global__ void __launch_bounds__(kBlock, kResidentBlocks<kBlock>)
+__global__ void __launch_bounds__(kBlock)
     updateParameters(const TableEntry* table, std::size_t count, const StepState* state,
                      double* sums) {
   const ChunkPlace chunk = findChunk<&TableEntry::firstChunk>(table, count);
@@ -435,7 +427,7 @@ __device__ __forceinline__ void scaleChunk(float* values, float scale, unsigned 
 
 // Constrain: scales the new parameters where decideProjection found it needed, else reads 1 byte.
 template <int kBlock>
-__global__ void __launch_bounds__(kBlock, kResidentBlocks<kBlock>)
+__global__ void __launch_bounds__(kBlock)
     projectParameters(const TableEntry* table, std::size_t count, const StepState* state) {
   if (!state->projects) return;
   const ChunkPlace chunk = findChunk<&TableEntry::firstChunk>(table, count);
