@@ -74,6 +74,31 @@ export const injectedBugs = [
     find: '  checkCuda(cudaEventSynchronize(uploaded_.get()), "waiting for the last upload");\n',
     replace: '',
     build: 'plain',
-    says: /FAILED/,
+    says: /FAILED|SIGSEGV/,
+  },
+  {
+    name: 'order-of-lanes',
+    file: 'kernels.h',
+    find: 'return (sums[0] + sums[2]) + (sums[1] + sums[3]);',
+    replace: 'return (sums[0] + sums[1]) + (sums[2] + sums[3]);',
+    build: 'plain',
+    says: /FAILED order of additions/,
+  },
+  {
+    name: 'order-of-threads',
+    file: 'kernels.h',
+    find: 'for (int half = kWarpSize / 2; half > 0; half /= 2) {',
+    replace: 'for (int half = 1; half < kWarpSize; half *= 2) {',
+    build: 'plain',
+    says: /FAILED order of additions/,
+  },
+  {
+    name: 'order-of-warps',
+    file: 'kernels.h',
+    find: 'for (int half = kWarps / 2; half > 0; half /= 2) {\n#pragma unroll\n      for (int other = 0; other < half; ++other) warps[other] += warps[other + half];',
+    replace:
+      'for (int half = 1; half < kWarps; half *= 2) {\n#pragma unroll\n      for (int other = 0; other + half < kWarps; other += 2 * half) warps[other] += warps[other + half];',
+    build: 'plain',
+    says: /FAILED order of additions/,
   },
 ];

@@ -46,15 +46,18 @@ function findDisassembler() {
   return { PATH: `${programs}${delimiter}${process.env.PATH}` };
 }
 
+/** AliG::Form, in its order. */
+const forms = ['plain', 'Nesterov', 'adjusted'];
+
 /**
- * A kernel's name from its mangled one: measureGradients, updateParameters (form 1), ...
+ * A kernel's name from its mangled one: measureGradients, updateParameters (plain), ...
  * @param {string} mangled
  */
 function kernelName(mangled) {
   const [, length = '0', rest = ''] = /^_ZN9tfjs_alig(\d+)(.*)$/.exec(mangled) ?? [];
   const form = /FormE(\d)E/.exec(rest)?.[1];
   const name = rest.slice(0, Number(length));
-  return form === undefined ? name : `${name} (form ${form})`;
+  return form === undefined ? name : `${name} (${forms[Number(form)]})`;
 }
 
 /**

@@ -95,7 +95,9 @@ export function findCompilers() {
     );
   }
   if (!compiles(gcc, ['-fsanitize=address,undefined'])) {
-    throw new MissingTool('g++ has no address sanitizer: apt-get install libasan8 libubsan1 (Debian)');
+    throw new MissingTool(
+      'g++ has no address sanitizer: apt-get install libasan8 libubsan1 (Debian)',
+    );
   }
   const boost = '#include <boost/context/detail/fcontext.hpp>\nint main() {}';
   if (!compiles(gcc, ['-lboost_context'], boost)) {
