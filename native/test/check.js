@@ -6,6 +6,7 @@
 // but one could not run, and its line says what is missing. docs/gpu.md says what they show.
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { injectedBugs } from './injected-bugs.js';
 import { staticGate } from './static-gate.js';
 import {

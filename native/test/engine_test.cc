@@ -4,7 +4,6 @@
 
 #include <cuda_runtime.h>
 
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -199,13 +198,13 @@ std::vector<Case> casesOfValues() {
 constexpr float kLarge = 134217728.0f;  // 2^27
 
 std::vector<Case> casesOfOrder() {
-  const Sizes kShapes[] = {{kLaneCount},           {3 * kLaneCount + 5},   {kChunkSize},
-                           manySizes(40, 1, 1, 1), {5, 2 * kLaneCount, 3}, Sizes(1500, 1)};
+  const Sizes shapes[] = {{kLaneCount}, {3 * kLaneCount + 5}, {5, 2 * kLaneCount, 3}, {kChunkSize}};
   std::vector<Case> cases;
-  for (std::uint32_t seed = 1; seed <= 120; ++seed) {
+  for (std::uint32_t seed = 1; seed <= 240; ++seed) {
     Case each;
     each.title = "order of additions, seed " + std::to_string(seed);
-    each.sizes = kShapes[seed % std::size(kShapes)];
+    // A chunk for each element: the order in which the sums of chunks are added.
+    each.sizes = seed % 12 == 0 ? Sizes(150, 1) : shapes[seed % std::size(shapes)];
     each.settings = {1.0f / kLarge / kLarge, 0.0f, 0.0f, -1.0f / (1ull << 52), 0.0f};
     each.maxNorm = kLarge;
     each.loss = 1.0f;
@@ -216,21 +215,25 @@ std::vector<Case> casesOfOrder() {
   return cases;
 }
 
-// Zeros with one large value and 2 to 13 ones, each anywhere.
+// Zeros with one large value and 2 to 7 ones. They are anywhere, or only where the tree brings them
+// together with the large one within a warp, or only where it does so between warps.
 void fillForOrder(std::vector<Array>& arrays, RandomNumbers& random) {
-  std::size_t total = 0;
+  constexpr std::size_t kStrides[] = {1, 4, 128};
+  std::vector<float*> values;
   for (Array& array : arrays) {
-    std::fill(array.begin(), array.end(), 0.0f);
-    total += array.size();
+    for (float& value : array) {
+      value = 0.0f;
+      values.push_back(&value);
+    }
   }
-  const auto put = [&](float value) {
-    std::size_t position = random.below(total);
-    std::size_t tensor = 0;
-    while (position >= arrays[tensor].size()) position -= arrays[tensor++].size();
-    arrays[tensor][position] = value;
-  };
-  for (std::size_t ones = 2 + random.below(12); ones > 0; --ones) put(1.0f);
-  put(kLarge);
+  const std::size_t large = random.below(values.size());
+  const std::size_t stride = kStrides[random.below(std::size(kStrides))];
+  const std::size_t first = large % stride;
+  const std::size_t places = (values.size() - first + stride - 1) / stride;
+  for (std::size_t ones = 2 + random.below(6); ones > 0; --ones) {
+    *values[first + random.below(places) * stride] = 1.0f;
+  }
+  *values[large] = kLarge;
 }
 
 // Values of a case on the host.
