@@ -18,7 +18,7 @@
       'VCCLCompilerTool': { 'ExceptionHandling': 1, 'AdditionalOptions': ['/std:c++17', '/fp:precise'] },
     },
     'conditions': [
-      ['OS=="linux"', { 'cflags': ['-fopenmp'], 'ldflags': ['-fopenmp'] }],
+      ['OS=="linux"', { 'cflags': ['-pthread'], 'ldflags': ['-pthread'] }],
     ],
   },
   'targets': [

@@ -1,5 +1,5 @@
 export { l2Ball, type L2Ball } from './constraints/l2-ball.js';
-export { AliG, type AliGOptions, type GradientList, type GradientMap } from './optimizers/alig.js';
+export { AliG, type AliGOptions } from './optimizers/alig.js';
 export { assertNoRegularizers } from './optimizers/assert-no-regularizers.js';
 export {
   createOptimizer,
@@ -7,6 +7,7 @@ export {
   type HyperParameters,
   type OptimizersByName,
 } from './optimizers/create-optimizer.js';
+export type { GradientList, GradientMap } from './optimizers/gradients.js';
 export { getThreadCount, setThreadCount } from './platform/threads.js';
 export {
   fusedAliGStep,

@@ -17,9 +17,5 @@ export interface L2Ball {
  * @throws RangeError where `radius` is not a positive finite number.
  */
 export function l2Ball(radius: number): L2Ball {
-  // Null is no ball here: it is the optimiser that may have no constraint.
-  if ((radius as unknown) === null)
-    throw new RangeError('l2Ball: radius must be a number, not null.');
-  checkSetting('l2Ball', 'maxNorm', radius, 'radius');
-  return { className: 'L2Ball', config: { radius } };
+  return { className: 'L2Ball', config: { radius: checkSetting('l2Ball', 'radius', radius) } };
 }

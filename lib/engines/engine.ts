@@ -1,5 +1,5 @@
 import type { Tensor, Variable } from '@tensorflow/tfjs-core';
-import type { StepReport } from '../step/report.js';
+import type { DeferredOutcome, StepReport } from '../step/report.js';
 import type { StepSettings } from '../step/settings.js';
 
 /** One step over tensors of the current backend; everything in it has been checked. */
@@ -19,10 +19,10 @@ export interface TensorStepOutcome {
   /** Of status 'taken', or not: an engine does not throw for numbers that are not finite. */
   readonly report: StepReport;
   /**
-   * The device may not have finished, and reading the report waits for it: it throws a
-   * NonFiniteError itself, when a field is first read.
+   * Where the device may not have finished, what is known when it has: the report throws a
+   * NonFiniteError itself then, when a field is read. Null: the report is complete.
    */
-  readonly deferred: boolean;
+  readonly deferred: DeferredOutcome | null;
   /** Null where there are none, where they were written in place or the step was refused. */
   readonly newVelocities: Tensor[] | null;
 }

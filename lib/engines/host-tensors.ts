@@ -29,7 +29,7 @@ export const stepCpuBackendTensors: TensorEngine = (step) => {
     settings,
   );
   const written = report.status === 'taken' || report.status === 'parameterOverflow';
-  if (!written) return { report, deferred: false, newVelocities: null };
+  if (!written) return { report, deferred: null, newVelocities: null };
   variables.forEach((variable, i) => {
     if (gradients[i] || report.projected) {
       replaceValue(variable, tensorOver(parameters[i]!, variable));
@@ -39,5 +39,5 @@ export const stepCpuBackendTensors: TensorEngine = (step) => {
     velocities && !velocitiesInPlace
       ? velocities.map((velocity, i) => tensorOver(velocityArrays[i]!, velocity))
       : null;
-  return { report, deferred: false, newVelocities };
+  return { report, deferred: null, newVelocities };
 };

@@ -1,6 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { checkOutcome, lazyReport, unpackReport, type StepReport } from '../step/report.js';
-import { replaceValue, type TensorEngine, type TensorStep } from './engine.js';
+import { lazyReport, unpackReport } from '../step/report.js';
+import {
+  replaceValue,
+  type TensorEngine,
+  type TensorStep,
+  type TensorStepOutcome,
+} from './engine.js';
 
 /** A Euclidean norm as m * sqrt(scaledSquares), m the largest magnitude of all elements. */
 interface ScaledNorm {
@@ -39,13 +44,13 @@ function unclippedStepSize(step: TensorStep, loss: tf.Tensor, gradient: ScaledNo
     tf.add(tf.mul(m, gradient.scaledSquares), tf.div(epsilon, m)),
   );
   const denominator = tf.add(tf.mul(m, tf.mul(m, gradient.scaledSquares)), epsilon);
+  const unclipped = tf.where(tf.greaterEqual(m, 1), large, tf.div(numerator, denominator));
+  if (epsilon !== 0) return unclipped;
   // A denominator of 0 (epsilon 0, all gradients 0) moves nothing; see lib/step/alig.ts.
+  const allZero = tf.equal(gradient.largest, 0);
   const undefinedStep =
-    maxLearningRate === Infinity
-      ? tf.equal(denominator, 0)
-      : tf.logicalAnd(tf.equal(denominator, 0), tf.equal(numerator, 0));
-  const small = tf.where(undefinedStep, tf.scalar(0), tf.div(numerator, denominator));
-  return tf.where(tf.greaterEqual(gradient.largest, 1), large, small);
+    maxLearningRate === Infinity ? allZero : tf.logicalAnd(allZero, tf.equal(numerator, 0));
+  return tf.where(undefinedStep, tf.scalar(0), unclipped);
 }
 
 /** New parameter and velocity of one variable, not yet selected or projected. */
@@ -160,23 +165,29 @@ function compute(step: TensorStep): Computed {
 /** Backends that compute while JavaScript goes on: reading from them waits for all that is queued. */
 const queuingBackends = ['webgl', 'webgpu'];
 
-function readReport(tensor: tf.Tensor, deferred: boolean): StepReport {
-  if (!deferred) {
+function readReport(tensor: tf.Tensor): Pick<TensorStepOutcome, 'report' | 'deferred'> {
+  if (!queuingBackends.includes(tf.getBackend())) {
     const report = unpackReport(tensor.dataSync<'float32'>(), 'portable');
     tensor.dispose();
-    return report;
+    return { report, deferred: null };
   }
+  // The step may have been made inside the caller's tf.tidy (model.fit does), which ends earlier.
+  tf.keep(tensor);
   let fields: Float32Array | undefined;
+  const { report, outcome } = lazyReport('portable', () =>
+    unpackReport(fields ?? tensor.dataSync<'float32'>(), 'portable'),
+  );
   // Asked for at once, so that the tensor goes away also where nobody looks at the report.
-  void tensor.data<'float32'>().then((values) => {
-    fields = values;
-    tensor.dispose();
-  });
-  return lazyReport('portable', () => {
-    const report = unpackReport(fields ?? tensor.dataSync<'float32'>(), 'portable');
-    checkOutcome(report);
-    return report;
-  });
+  tensor.data<'float32'>().then(
+    (values) => {
+      fields = values;
+      tensor.dispose();
+      outcome.error();
+    },
+    // The device was lost. That is thrown where the report is read; here nobody could catch it.
+    () => undefined,
+  );
+  return { report, deferred: outcome };
 }
 
 /**
@@ -189,10 +200,5 @@ export const stepPortably: TensorEngine = (step) => {
   step.variables.forEach((variable, i) => {
     replaceValue(variable, parameters[i]!);
   });
-  const deferred = queuingBackends.includes(tf.getBackend());
-  return {
-    report: readReport(report, deferred),
-    deferred,
-    newVelocities: step.velocities ? velocities : null,
-  };
+  return { ...readReport(report), newVelocities: step.velocities ? velocities : null };
 };

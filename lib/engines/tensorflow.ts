@@ -99,14 +99,14 @@ export function tensorFlowEngine(opName: string): TensorEngine {
 
     if (report.status !== 'taken' && report.status !== 'parameterOverflow') {
       for (const output of [...newParameters, ...newVelocities]) output.dispose();
-      return { report, deferred: false, newVelocities: null };
+      return { report, deferred: null, newVelocities: null };
     }
     newParameters.forEach((value, i) => {
       replaceValue(variables[i] as Variable, value);
     });
     return {
       report,
-      deferred: false,
+      deferred: null,
       newVelocities: newVelocityCount > 0 ? newVelocities : null,
     };
   };

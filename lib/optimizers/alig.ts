@@ -1,13 +1,10 @@
 import {
   clone,
   dispose,
-  engine,
   keep,
   Optimizer,
   scalar,
   serialization,
-  tensor as makeTensor,
-  zerosLike,
   type Scalar,
   type Tensor,
   type Variable,
@@ -15,16 +12,22 @@ import {
 import { l2Ball, type L2Ball } from '../constraints/l2-ball.js';
 import { engineOfBackend } from '../engines/choose.js';
 import { replaceValue, type TensorStep } from '../engines/engine.js';
-import {
-  checkLoss,
-  checkSomeGradient,
-  checkTensor,
-  checkVariable,
-  lossForBackend,
-} from '../step/checks.js';
+import { checkLoss, checkVariable, lossForBackend } from '../step/checks.js';
 import { whereNotFinite } from '../step/fused-alig-step.js';
-import { checkOutcome, NonFiniteError, type StepReport } from '../step/report.js';
+import {
+  checkOutcome,
+  NonFiniteError,
+  type DeferredOutcome,
+  type StepReport,
+} from '../step/report.js';
 import { checkedSettings, checkOptionNames, shown, type StepSettings } from '../step/settings.js';
+import {
+  gradientsByVariable,
+  variablesOf,
+  type GradientList,
+  type GradientMap,
+} from './gradients.js';
+import { Velocities, type AddedSlots, type NamedTensor } from './velocities.js';
 
 const owner = 'AliG';
 
@@ -47,20 +50,6 @@ export interface AliGOptions {
   constraint?: L2Ball | null;
 }
 
-/** Gradients by variable name; null or undefined: no gradient in this step. */
-export type GradientMap = Readonly<Record<string, Tensor | null | undefined>>;
-/** Gradients as a list, which fixes the order of the variables. */
-export type GradientList = readonly { name: string; tensor: Tensor | null | undefined }[];
-
-type NamedTensor = Awaited<ReturnType<Optimizer['getWeights']>>[number];
-
-/** A variable that the optimiser has been given, with what belongs to it. */
-interface Slot {
-  readonly variable: Variable;
-  /** Null without momentum. */
-  velocity: Tensor | null;
-}
-
 const optionNames = [
   'maxLearningRate',
   'momentum',
@@ -81,9 +70,14 @@ function radiusOf(constraint: unknown): number | null {
   return l2Ball(ball.config?.radius as number).config.radius;
 }
 
+/** Whether a step ended before it wrote anything. */
+function refuses({ status }: StepReport): boolean {
+  return status !== 'taken' && status !== 'parameterOverflow';
+}
+
 /** Whether a step ended with this error before it wrote anything. */
 function wasRefused(error: unknown): boolean {
-  return error instanceof NonFiniteError && error.report.status !== 'parameterOverflow';
+  return error instanceof NonFiniteError && refuses(error.report);
 }
 
 function engineSettings({ constraint, ...options }: Required<AliGOptions>): StepSettings {
@@ -111,19 +105,14 @@ export class AliG extends Optimizer {
   private options: Required<AliGOptions>;
   /** As the engines take them. */
   private settings: StepSettings;
-  private slots: Slot[] = [];
-  private readonly slotsByName = new Map<string, Slot>();
-  /** The velocities came out of our own step and nobody else has seen them. */
-  private ownVelocities = false;
-  /** Velocities of setWeights, until the first step names the variables. */
-  private pendingVelocities: Tensor[] | null = null;
+  private readonly velocities: Velocities;
   private constrained = false;
   /** The variables before the projection that precedes the first step, until that is taken. */
   private unprojected: { variable: Variable; value: Tensor }[] = [];
   private disposed = false;
   private report: StepReport | null = null;
-  /** The last report has not been looked at yet (webgl, webgpu). */
-  private reportDeferred = false;
+  /** How the last step ended where the device answers later (webgl, webgpu), until that was told. */
+  private deferred: DeferredOutcome | null = null;
 
   /**
    * @throws TypeError for an unknown or missing option, RangeError for a value out of range.
@@ -154,6 +143,7 @@ export class AliG extends Optimizer {
       constraint,
     };
     this.settings = engineSettings(this.options);
+    this.velocities = new Velocities(owner, this.settings.momentum !== 0);
     this.iterations_ = 0;
   }
 
@@ -166,6 +156,12 @@ export class AliG extends Optimizer {
     const options = { ...this.options, maxLearningRate: value };
     this.settings = engineSettings(options);
     this.options = options;
+  }
+
+  /** The number of steps taken; a refused one does not count. Waits for the device to know. */
+  override get iterations(): number {
+    this.deferred?.error();
+    return super.iterations;
   }
 
   /**
@@ -190,26 +186,26 @@ export class AliG extends Optimizer {
     try {
       if (varList) this.constrainOnce(varList);
       let computed = this.computeGradients(f, varList);
-      if (!varList && this.constrainOnce(this.variablesOf(Object.keys(computed.grads)))) {
-        // The gradients belong to parameters that were outside of the feasible set.
-        dispose(computed.grads);
-        computed.value.dispose();
-        computed = this.computeGradients(f);
-      }
-      const { value, grads } = computed;
       try {
+        if (!varList && this.constrainOnce(variablesOf(owner, Object.keys(computed.grads)))) {
+          // The gradients belong to parameters that were outside of the feasible set.
+          dispose(computed.grads);
+          computed.value.dispose();
+          computed = this.computeGradients(f);
+        }
+        const { value, grads } = computed;
         this.applyGradients(
           varList ? varList.map(({ name }) => ({ name, tensor: grads[name] })) : grads,
           { loss: value },
         );
       } catch (error) {
-        value.dispose();
+        computed.value.dispose();
         throw error;
       } finally {
-        dispose(grads);
+        dispose(computed.grads);
       }
-      if (returnCost) return value;
-      value.dispose();
+      if (returnCost) return computed.value;
+      computed.value.dispose();
       return null;
     } catch (error) {
       this.endFirstProjection(false);
@@ -239,7 +235,7 @@ export class AliG extends Optimizer {
       );
     }
     checkLoss(owner, loss);
-    const given = this.checkedGradients(gradients);
+    const given = gradientsByVariable(owner, gradients);
     this.raiseDeferredError();
     try {
       this.step(given, loss);
@@ -247,7 +243,7 @@ export class AliG extends Optimizer {
       this.endFirstProjection(error instanceof NonFiniteError && !wasRefused(error));
       throw error;
     }
-    this.endFirstProjection(true);
+    if (!this.deferred) this.endFirstProjection(true);
   }
 
   /** The options, as JSON can hold them; {@link fromConfig} takes them back. */
@@ -275,21 +271,7 @@ export class AliG extends Optimizer {
    */
   override async getWeights(): Promise<NamedTensor[]> {
     this.assertUsable();
-    const velocities: NamedTensor[] = [];
-    for (const { variable, velocity } of this.slots) {
-      if (!velocity) continue;
-      const values = (await velocity.data<'float32'>()).slice();
-      velocities.push({
-        name: `${variable.name}/velocity`,
-        tensor: makeTensor(values, velocity.shape, 'float32'),
-      });
-    }
-    this.pendingVelocities?.forEach((velocity, i) => {
-      velocities.push({
-        name: `variable${i}/velocity`,
-        tensor: makeTensor(velocity.dataSync<'float32'>().slice(), velocity.shape, 'float32'),
-      });
-    });
+    const velocities = await this.velocities.copies();
     return [{ name: 'iter', tensor: scalar(this.iterations, 'int32') }, ...velocities];
   }
 
@@ -309,33 +291,11 @@ export class AliG extends Optimizer {
           'variable.',
       );
     }
-    velocities.forEach(({ name, tensor }) => {
-      checkTensor(() => `${owner}: weight ${name}`, tensor);
-    });
-    if (this.settings.momentum === 0 && velocities.length > 0) {
-      throw new RangeError(
-        `${owner}: setWeights was given ${velocities.length} velocities, but momentum is 0; make ` +
-          'the optimiser with the momentum that it was saved with.',
-      );
-    }
-    if (this.slots.length > 0 && this.settings.momentum !== 0) {
-      this.checkVelocityShapes(
-        velocities.map(({ tensor }) => tensor),
-        this.slots.map(({ variable }) => variable),
-      );
-    }
+    this.velocities.checkRestorable(velocities);
     const count = (await iterations.tensor.data())[0]!;
-    // A clone shares the caller's buffer, so that the next step must not write into it.
-    const copies = velocities.map(({ tensor }) => keep(clone(tensor)));
-    this.ownVelocities = false;
-    dispose(this.pendingVelocities ?? []);
-    this.pendingVelocities = null;
-    if (this.slots.length === 0) {
-      if (copies.length > 0) this.pendingVelocities = copies;
-    } else {
-      this.replaceVelocities(copies);
-      this.ownVelocities = false;
-    }
+    // A step whose outcome is open would be counted on top of it.
+    this.deferred?.error();
+    this.velocities.restore(velocities);
     this.iterations_ = count;
     this.constrained = count > 0;
   }
@@ -344,40 +304,53 @@ export class AliG extends Optimizer {
   override dispose(): void {
     this.disposed = true;
     this.endFirstProjection(true);
-    for (const { velocity } of this.slots) velocity?.dispose();
-    dispose(this.pendingVelocities ?? []);
-    this.pendingVelocities = null;
-    this.slots = [];
-    this.slotsByName.clear();
+    this.velocities.dispose();
   }
 
   private step(given: ReadonlyMap<Variable, Tensor | null>, loss: number | Tensor): void {
     const variables = [...given.keys()];
     this.constrainOnce(variables);
-    this.addSlots(variables);
-    this.slots.forEach(({ variable, velocity }) => {
-      const label = () => `${owner}: variable '${variable.name}'`;
-      if (!given.has(variable)) checkVariable(label, variable);
-      if (velocity) checkTensor(() => `${label()}'s velocity`, velocity, variable.shape);
-    });
-    const { settings } = this;
+    const added = this.velocities.add(variables);
     const input: TensorStep = {
-      variables: this.slots.map(({ variable }) => variable),
-      gradients: this.slots.map(({ variable }) => given.get(variable) ?? null),
-      velocities: settings.momentum === 0 ? null : this.slots.map(({ velocity }) => velocity!),
-      velocitiesInPlace: this.ownVelocities,
+      variables: this.velocities.variables,
+      gradients: this.velocities.variables.map((variable) => given.get(variable) ?? null),
+      velocities: this.velocities.tensors,
+      velocitiesInPlace: this.velocities.writable,
       loss: lossForBackend(loss),
-      settings,
+      settings: this.settings,
     };
-    const { report, deferred, newVelocities } = engineOfBackend()(input);
-    this.report = report;
-    this.reportDeferred = deferred;
-    if (newVelocities) this.replaceVelocities(newVelocities);
-    if (!deferred && report.status !== 'taken') {
-      if (report.status === 'parameterOverflow') this.incrementIterations();
-      checkOutcome(report, () => whereNotFinite(input, report));
+    let taken = false;
+    try {
+      // A velocity may lie on another backend: where variables move, tfjs leaves it behind.
+      for (const variable of input.variables) {
+        if (!given.has(variable)) {
+          checkVariable(() => `${owner}: variable '${variable.name}'`, variable);
+        }
+      }
+      const { report, deferred, newVelocities } = engineOfBackend()(input);
+      this.report = report;
+      this.deferred = deferred;
+      if (newVelocities) this.velocities.replace(newVelocities);
+      taken = deferred !== null || !refuses(report);
+      if (!deferred) {
+        if (taken) this.incrementIterations();
+        checkOutcome(report, () => whereNotFinite(input, report));
+      }
+      deferred?.whenKnown((error) => {
+        this.endDeferredStep(error, added);
+      });
+    } finally {
+      if (!taken) this.velocities.remove(added);
     }
-    this.incrementIterations();
+  }
+
+  /** Does at last what a step that was not deferred has done before it returned. */
+  private endDeferredStep(error: NonFiniteError | null, added: AddedSlots): void {
+    if (this.disposed) return;
+    const refused = wasRefused(error);
+    if (refused) this.velocities.remove(added);
+    else this.incrementIterations();
+    this.endFirstProjection(!refused);
   }
 
   private assertUsable(): void {
@@ -386,66 +359,29 @@ export class AliG extends Optimizer {
 
   /** At the latest the next step says that the one before it was refused. */
   private raiseDeferredError(): void {
-    if (!this.reportDeferred || !this.report) return;
-    this.reportDeferred = false;
-    try {
-      checkOutcome(this.report);
-    } catch (error) {
-      // It had been counted in advance.
-      if (wasRefused(error)) this.iterations_ = this.iterations - 1;
-      throw error;
-    }
+    const { deferred } = this;
+    if (!deferred) return;
+    const error = deferred.error();
+    this.deferred = null;
+    if (error && !deferred.told()) throw error;
   }
 
-  private variablesOf(names: readonly string[]): Variable[] {
-    return names.map((name) => {
-      const variable = engine().registeredVariables[name];
-      if (!variable) {
-        throw new Error(
-          `${owner}: there is a gradient for '${name}', but no variable of that name; gradients ` +
-            'are named after variables (variable.name).',
-        );
-      }
-      return variable;
-    });
-  }
-
-  /** The gradients by variable, in order, each checked. */
-  private checkedGradients(gradients: GradientMap | GradientList): Map<Variable, Tensor | null> {
-    if (typeof gradients !== 'object' || (gradients as unknown) === null) {
-      throw new TypeError(
-        `${owner}: gradients must be a map by variable name or a list of {name, tensor}, not ` +
-          `${shown(gradients)}.`,
-      );
-    }
-    const list = Array.isArray(gradients)
-      ? (gradients as GradientList)
-      : Object.entries(gradients as GradientMap).map(([name, tensor]) => ({ name, tensor }));
-    const variables = this.variablesOf(list.map(({ name }) => name));
-    const given = new Map<Variable, Tensor | null>();
-    list.forEach(({ name, tensor }, i) => {
-      const variable = variables[i]!;
-      if (given.has(variable)) {
-        throw new Error(`${owner}: variable '${name}' is named twice in the gradients.`);
-      }
-      checkVariable(() => `${owner}: variable '${name}'`, variable);
-      if (tensor) checkTensor(() => `${owner}: the gradient of '${name}'`, tensor, variable.shape);
-      given.set(variable, tensor ?? null);
-    });
-    checkSomeGradient(owner, [...given.values()]);
-    return given;
-  }
-
-  /** Projects the variables on the constraint before the first step; says whether it moved them. */
+  /**
+   * Projects the variables on the constraint before the first step; says whether that may have
+   * moved them. A device that has not finished is not asked: it would have to be waited for.
+   */
   private constrainOnce(variables: readonly Variable[]): boolean {
-    if (this.constrained) return false;
+    // A list without variables is refused later, and is no first step.
+    if (this.constrained || variables.length === 0) return false;
+    if (this.options.constraint) {
+      variables.forEach((variable) => {
+        checkVariable(() => `${owner}: variable '${variable.name}'`, variable);
+      });
+    }
     this.constrained = true;
     if (!this.options.constraint) return false;
-    variables.forEach((variable) => {
-      checkVariable(() => `${owner}: variable '${variable.name}'`, variable);
-    });
     this.unprojected = variables.map((variable) => ({ variable, value: keep(clone(variable)) }));
-    const { report } = engineOfBackend()({
+    const { report, deferred } = engineOfBackend()({
       variables,
       gradients: variables.map(() => null),
       velocities: null,
@@ -453,7 +389,7 @@ export class AliG extends Optimizer {
       loss: 0,
       settings: this.settings,
     });
-    return report.projected;
+    return deferred !== null || report.projected;
   }
 
   /** Forgets the parameters before the first projection, or brings them back. */
@@ -465,57 +401,6 @@ export class AliG extends Optimizer {
     }
     this.unprojected = [];
     this.constrained = stepTaken;
-  }
-
-  private checkVelocityShapes(velocities: readonly Tensor[], variables: readonly Variable[]): void {
-    if (velocities.length !== variables.length) {
-      throw new RangeError(
-        `${owner}: the saved state has ${velocities.length} velocities, but there are ` +
-          `${variables.length} variables; it belongs to another model or another list of variables.`,
-      );
-    }
-    velocities.forEach((velocity, i) => {
-      const variable = variables[i]!;
-      checkTensor(
-        () => `${owner}: saved velocity ${i} (for '${variable.name}')`,
-        velocity,
-        variable.shape,
-      );
-    });
-  }
-
-  /** Makes slots for variables that are new; a variable that was disposed of gives up its slot. */
-  private addSlots(variables: readonly Variable[]): void {
-    if (this.slots.some(({ variable }) => variable.isDisposed)) {
-      for (const { variable, velocity } of this.slots) {
-        if (!variable.isDisposed) continue;
-        velocity?.dispose();
-        this.slotsByName.delete(variable.name);
-      }
-      this.slots = this.slots.filter(({ variable }) => !variable.isDisposed);
-    }
-    const pending = this.pendingVelocities;
-    if (pending) this.checkVelocityShapes(pending, variables);
-    this.pendingVelocities = null;
-    const unknown = variables.filter(({ name }) => !this.slotsByName.has(name));
-    unknown.forEach((variable, i) => {
-      const velocity =
-        this.settings.momentum === 0 ? null : (pending?.[i] ?? keep(zerosLike(variable)));
-      const slot: Slot = { variable, velocity };
-      this.slots.push(slot);
-      this.slotsByName.set(variable.name, slot);
-      // Not made by our step: tfjs may share its buffer (NOTE [parameters are never written in
-      // place] in lib/engines/engine.ts holds for it as well).
-      this.ownVelocities = false;
-    });
-  }
-
-  private replaceVelocities(velocities: readonly Tensor[]): void {
-    this.slots.forEach((slot, i) => {
-      slot.velocity?.dispose();
-      slot.velocity = keep(velocities[i]!);
-    });
-    this.ownVelocities = true;
   }
 }
 

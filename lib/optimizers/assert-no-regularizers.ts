@@ -1,6 +1,27 @@
+/** What is looked at of a tfjs-layers layer. */
+interface LayerLike {
+  readonly name: string;
+  /** Of a model that is used as a layer. */
+  readonly layers?: readonly LayerLike[];
+  /** Of a wrapper such as timeDistributed. */
+  readonly layer?: LayerLike;
+}
+
 /** What is looked at of a tfjs-layers model. */
 interface ModelLike {
-  readonly layers: readonly ({ readonly name: string } & object)[];
+  readonly layers: readonly LayerLike[];
+}
+
+/**
+ * The regularisers whose penalties tfjs adds to the loss, by layer. Those of recurrent layers are
+ * their cell's, which tfjs leaves out of the loss.
+ */
+function regularizersOf(layer: LayerLike): string[] {
+  const own = Object.entries(layer)
+    .filter(([key, value]) => /regularizer$/i.test(key) && value !== null && value !== undefined)
+    .map(([key]) => `${layer.name} (${key})`);
+  const inner = [...(layer.layers ?? []), ...(layer.layer ? [layer.layer] : [])];
+  return [...own, ...inner.flatMap(regularizersOf)];
 }
 
 /**
@@ -11,11 +32,7 @@ interface ModelLike {
  * @throws Error that names each regulariser by layer.
  */
 export function assertNoRegularizers(model: ModelLike): void {
-  const found = model.layers.flatMap((layer) =>
-    Object.entries(layer as Readonly<Record<string, unknown>>)
-      .filter(([key, value]) => /regularizer$/i.test(key) && value !== null && value !== undefined)
-      .map(([key]) => `${layer.name} (${key})`),
-  );
+  const found = model.layers.flatMap(regularizersOf);
   if (found.length === 0) return;
   throw new Error(
     `ALI-G computes its step size from the loss, but these layers add a penalty to it: ` +

@@ -1,5 +1,5 @@
 import { l2Ball } from '../constraints/l2-ball.js';
-import { checkOptionNames } from '../step/settings.js';
+import { checkOptionNames, checkSetting } from '../step/settings.js';
 import { AliG, type AliGOptions } from './alig.js';
 
 /** Hyper-parameters of 'alig': those of {@link AliG}, with the ball by its radius. */
@@ -10,7 +10,8 @@ export interface AliGHyperParameters extends Omit<AliGOptions, 'constraint'> {
 
 const makers = {
   alig(hyperParameters: AliGHyperParameters): AliG {
-    checkOptionNames("createOptimizer('alig')", hyperParameters, [
+    const owner = "createOptimizer('alig')";
+    checkOptionNames(owner, hyperParameters, [
       'maxLearningRate',
       'momentum',
       'epsilon',
@@ -19,7 +20,8 @@ const makers = {
       'maxNorm',
     ]);
     const { maxNorm = null, ...options } = hyperParameters;
-    return new AliG({ ...options, constraint: maxNorm === null ? null : l2Ball(maxNorm) });
+    const radius = checkSetting(owner, 'maxNorm', maxNorm);
+    return new AliG({ ...options, constraint: radius === null ? null : l2Ball(radius) });
   },
 };
 

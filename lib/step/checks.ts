@@ -20,6 +20,12 @@ function backendOf(tensor: Tensor): string {
   return Object.keys(registry).find((name) => registry[name] === holder) ?? 'unknown';
 }
 
+/** Whether the current backend holds a tensor's data. */
+export function isOnCurrentBackend(tensor: Tensor): boolean {
+  const { state, backend } = engine();
+  return state.tensorInfo.get(tensor.dataId)?.backend === backend;
+}
+
 /**
  * Checks a tensor of a step: not disposed, float32, on the current backend, of the wanted shape.
  * `label` is called for the message alone.
@@ -41,7 +47,7 @@ export function checkTensor(
     );
   }
   if (shape) checkShape(label, tensor.shape, shape);
-  if (engine().state.tensorInfo.get(tensor.dataId)?.backend !== engine().backend) {
+  if (!isOnCurrentBackend(tensor)) {
     throw new Error(
       `${label()} lives on backend '${backendOf(tensor)}', but the current backend is ` +
         `'${getBackend()}'; make the step on its own backend: tf.setBackend('${backendOf(tensor)}').`,
@@ -90,8 +96,7 @@ export function checkLoss(owner: string, loss: unknown): asserts loss is number 
 /** A loss as the engine of the current backend takes it: a tensor of another backend is read. */
 export function lossForBackend(loss: number | Tensor): number | Tensor {
   if (typeof loss === 'number') return loss;
-  const here = engine().state.tensorInfo.get(loss.dataId)?.backend === engine().backend;
-  return here ? loss : loss.dataSync()[0]!;
+  return isOnCurrentBackend(loss) ? loss : loss.dataSync()[0]!;
 }
 
 /** Checks that `list` is an array with as many entries as there are parameters. */

@@ -70,13 +70,21 @@ const optionNames = [
 ];
 
 function settingsOf(options: FusedAliGStepSettings): StepSettings {
+  const {
+    maxLearningRate = null,
+    momentum = 0,
+    epsilon = 1e-5,
+    lowerBound = 0,
+    adjustedMomentum = false,
+    maxNorm = null,
+  } = options;
   return checkedSettings(owner, {
-    maxLearningRate: options.maxLearningRate ?? null,
-    momentum: options.momentum ?? 0,
-    epsilon: options.epsilon ?? 1e-5,
-    lowerBound: options.lowerBound ?? 0,
-    adjustedMomentum: options.adjustedMomentum ?? false,
-    maxNorm: options.maxNorm ?? null,
+    maxLearningRate,
+    momentum,
+    epsilon,
+    lowerBound,
+    adjustedMomentum,
+    maxNorm,
   });
 }
 

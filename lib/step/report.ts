@@ -79,13 +79,37 @@ export function unpackReport(fields: Float32Array, engine: EngineName): StepRepo
   };
 }
 
+/** How a step ended on a device that may not have finished: to ask is to wait for it. */
+export interface DeferredOutcome {
+  /** The error of a step that met a number that is not finite; null: it went well. */
+  readonly error: () => NonFiniteError | null;
+  /** Whether reading the report has thrown that error. */
+  readonly told: () => boolean;
+  /** Sets what is called, with that error, as soon as the outcome is known. */
+  readonly whenKnown: (listener: (error: NonFiniteError | null) => void) => void;
+}
+
 /**
  * A report that is read from the device when one of its fields is first looked at, so that no
- * device waits for a log line. Its fields are enumerable accessors: it can be spread, compared and
- * written as JSON like any other report.
+ * device waits for a log line; that throws a NonFiniteError where the step met a number that is not
+ * finite. Its fields are enumerable accessors: it can be spread, compared and written as JSON like
+ * any other report.
  */
-export function lazyReport(engine: EngineName, read: () => StepReport): StepReport {
+export function lazyReport(
+  engine: EngineName,
+  read: () => StepReport,
+): { readonly report: StepReport; readonly outcome: DeferredOutcome } {
   let known: StepReport | undefined;
+  let told = false;
+  let tell: ((error: NonFiniteError | null) => void) | undefined;
+  const error = () => {
+    const isNew = !known;
+    known ??= read();
+    const { status } = known;
+    const found = status === 'taken' ? null : new NonFiniteError({ ...known, status });
+    if (isNew) tell?.(found);
+    return found;
+  };
   const report = { engine };
   for (const field of [
     'loss',
@@ -99,10 +123,22 @@ export function lazyReport(engine: EngineName, read: () => StepReport): StepRepo
   ] as const) {
     Object.defineProperty(report, field, {
       enumerable: true,
-      get: () => (known ??= read())[field],
+      get: () => {
+        const thrown = error();
+        if (!thrown) return known![field];
+        told = true;
+        throw thrown;
+      },
     });
   }
-  return report as StepReport;
+  const outcome: DeferredOutcome = {
+    error,
+    told: () => told,
+    whenKnown: (listener) => {
+      tell = listener;
+    },
+  };
+  return { report: report as StepReport, outcome };
 }
 
 const explanations: Readonly<Record<Exclude<StepStatus, 'taken'>, string>> = {

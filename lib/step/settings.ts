@@ -50,6 +50,7 @@ export const settingSchemas = {
   lowerBound: float32('a finite number', () => true),
   adjustedMomentum: z.boolean({ error: 'true or false' }),
   maxNorm: z.nullable(float32('a positive number, or null for no constraint', positive)),
+  radius: float32('a positive number', positive),
 };
 
 /** Names that other libraries give a setting, and what it is called here. */
@@ -68,7 +69,10 @@ const otherNames: Readonly<Record<string, string>> = {
   params: 'parameters',
   variables: 'parameters',
   grads: 'gradients',
+  velocity: 'velocities',
   radius: 'maxNorm',
+  constraint: 'maxNorm',
+  maxNorm: 'constraint',
 };
 
 /** A value as it stands in an error message. */
@@ -76,7 +80,10 @@ export function shown(value: unknown): string {
   if (typeof value === 'string') return `'${value}'`;
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'object' && value !== null) {
-    return Array.isArray(value) ? 'an array' : `an object (${value.constructor.name})`;
+    if (Array.isArray(value)) return 'an array';
+    // An object without prototype has no constructor.
+    const { constructor } = value as { readonly constructor?: { readonly name?: unknown } };
+    return typeof constructor?.name === 'string' ? `an object (${constructor.name})` : 'an object';
   }
   return String(value);
 }
@@ -113,20 +120,16 @@ export function checkOptionNames(
   }
 }
 
-/**
- * Throws a RangeError that names the option (`label`, where it is called otherwise), what it must be
- * and what it was.
- */
+/** Throws a RangeError that names the option, what it must be and what it was. */
 export function checkSetting<Name extends keyof typeof settingSchemas>(
   owner: string,
   name: Name,
   value: unknown,
-  label: string = name,
 ): z.infer<(typeof settingSchemas)[Name]> {
   const result = z.safeParse(settingSchemas[name], value);
   if (result.success) return result.data as z.infer<(typeof settingSchemas)[Name]>;
   throw new RangeError(
-    `${owner}: ${label} must be ${result.error.issues[0]!.message}, not ${shown(value)}.`,
+    `${owner}: ${name} must be ${result.error.issues[0]!.message}, not ${shown(value)}.`,
   );
 }
 

@@ -1,10 +1,12 @@
 #include "cpu/engine.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <utility>
 
 #include "cpu/floating_point.h"
+#include "cpu/thread_pool.h"
 #include "cpu/threads.h"
 
 #if defined(__SSE2__)
@@ -15,14 +17,28 @@ namespace tfjs_alig {
 namespace {
 
 // NOTE [when threads pay]
-constexpr std::size_t kElementsPerThread = 131072;
+// Least elements that a thread is started for. Steps in place, one after the other, on 2 idle cores
+// (us, median, with 1 and 2 threads): 131,072 elements 67 and 51, 262,144 156 and 90, 524,288 334
+// and 186, 1,048,576 717 and 370. A helper that has slept takes some tens of microseconds to wake,
+// and one that loses its core to another process within a piece holds the step up for that
+// process's slice, 4 ms: the second thread has to save more than that wake-up.
+constexpr std::size_t kElementsPerThread = 262144;
 
-// Chunks that a thread takes at a time: 8 * 64 KB an array, so that a thread that the system
-// holds up delays the others by one such piece, not by its half of the step.
-constexpr int kChunksAtATime = 8;
+// Chunks in a piece, which a thread takes at a time: 4 * 64 KB an array, some 30 us. On 2 threads
+// 1, 4 and 8, and halves fixed beforehand, took the same time within 6 % from 262,144 to 2 million
+// elements; a larger piece is a longer wait for the thread that comes last, a smaller one more
+// threads at one counter.
+constexpr std::size_t kChunksAtATime = 4;
 
 // NOTE [streaming stores]
-constexpr std::size_t kStreamingElements = 2u << 20;
+// From how many elements on new parameters go past the caches. A cached store to a buffer that was
+// not read fetches its line first, but leaves it where the next forward pass finds it. Through the
+// TensorFlow op, one thread (ms, lower quartile, cached and streaming stores): 1 million elements
+// 0.95 and 1.07, 2 million 1.9 and 2.1, 4 million 4.5 and 4.0, 8 million 12.1 and 7.6, 25.6 million
+// 61 and 40. With a pass that reads the new parameters after each step: 4 million 6.6 and 8.1, 8
+// million 12.9 and 10.6. Velocities are written in place, where streaming only loses.
+// `npm run bench -- --shapes 1x4000000,1x8000000` shows the step on either side of it.
+constexpr std::size_t kStreamingElements = 6u << 20;
 
 int usefulThreads(std::size_t elements) {
   const std::size_t useful = elements / kElementsPerThread;
@@ -34,21 +50,16 @@ int usefulThreads(std::size_t elements) {
 // Calls work(i) for each chunk number i < count.
 template <class Work>
 void forEachChunk(std::size_t count, int threads, const Work& work) {
-  const auto end = static_cast<std::int64_t>(count);
-#if defined(_OPENMP)
-  if (threads > 1) {
-#pragma omp parallel num_threads(threads)
-    {
-      const IeeeArithmetic ieee;
-#pragma omp for schedule(dynamic, kChunksAtATime)
-      for (std::int64_t i = 0; i < end; ++i) work(static_cast<std::size_t>(i));
-    }
+  if (threads <= 1) {
+    for (std::size_t i = 0; i < count; ++i) work(i);
     return;
   }
-#else
-  static_cast<void>(threads);
-#endif
-  for (std::int64_t i = 0; i < end; ++i) work(static_cast<std::size_t>(i));
+  const std::size_t pieces = (count + kChunksAtATime - 1) / kChunksAtATime;
+  ThreadPool::instance().run(pieces, threads, [&](std::size_t piece) {
+    const IeeeArithmetic ieee;
+    const std::size_t end = std::min(count, (piece + 1) * kChunksAtATime);
+    for (std::size_t i = piece * kChunksAtATime; i < end; ++i) work(i);
+  });
 }
 
 bool aligned(const float* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % 64 == 0; }
@@ -123,7 +134,7 @@ bool CpuStep::update() {
     sums[i] = kernels_.update(form, decision.coefficients, arguments,
                               streaming ? Store::kStreaming : Store::kCached);
 #if defined(__SSE2__)
-    // Streaming stores are not ordered with the end of the parallel region by themselves.
+    // Streaming stores are not ordered with the end of the loop by themselves.
     if (streaming) _mm_sfence();
 #endif
   });

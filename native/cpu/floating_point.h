@@ -11,9 +11,9 @@
 namespace tfjs_alig {
 
 // NOTE [denormals]
-// TensorFlow calls kernels with denormals flushed to zero, and the threads that OpenMP starts
-// there inherit it: a velocity of 9e-39 came back as 0. So each native entry and each parallel
-// region holds an IeeeArithmetic, which is round to nearest with denormals and no traps.
+// TensorFlow calls kernels with denormals flushed to zero, and a thread that is started there
+// inherits it: a velocity of 9e-39 came back as 0. So each native entry and each piece of a loop
+// holds an IeeeArithmetic, which is round to nearest with denormals and no traps.
 class IeeeArithmetic {
  public:
 #if defined(__SSE2__)

@@ -34,7 +34,8 @@ TFJS_ALIG_FORMULA double addLanes(double* lanes, std::size_t reached) {
 inline double sumOfChunks(std::vector<double>& sums) {
   std::size_t count = sums.size();
   if (count == 0) return 0.0;
-  std::vector<double> lanes(kLaneCount);
+  // Not a vector: malloc tidies up its small blocks for one of 8 KB, 40 us a step of 160 tensors.
+  double lanes[kLaneCount];
   do {
     std::size_t chunks = 0;
     for (std::size_t start = 0; start < count; start += kChunkSize, ++chunks) {
@@ -42,7 +43,7 @@ inline double sumOfChunks(std::vector<double>& sums) {
       const std::size_t reached = size < kLaneCount ? size : kLaneCount;
       for (std::size_t lane = 0; lane < reached; ++lane) lanes[lane] = sums[start + lane];
       for (std::size_t i = kLaneCount; i < size; ++i) lanes[i % kLaneCount] += sums[start + i];
-      sums[chunks] = addLanes(lanes.data(), reached);
+      sums[chunks] = addLanes(lanes, reached);
     }
     count = chunks;
   } while (count > 1);

@@ -54,7 +54,12 @@ export function projectWithTensorFlow(t: ExecutionContext): { project: string; c
 /** A copy of the package with its compiled code and its install scripts, but no add-on. */
 export function packageWithoutAddon(t: ExecutionContext): string {
   const copy = temporaryFolder(t);
-  for (const name of ['package.json', 'install', join('dist', 'lib')]) {
+  for (const name of [
+    'package.json',
+    'install',
+    join('dist', 'lib'),
+    join('dist', 'experiments'),
+  ]) {
     cpSync(join(packageRoot, name), join(copy, name), { recursive: true });
   }
   symlinkSync(join(packageRoot, 'node_modules'), join(copy, 'node_modules'));

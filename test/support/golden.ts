@@ -1,62 +1,8 @@
-/** Reads the recorded trajectories of test/golden (see FORMAT.md there) and compares with them. */
+/** Reads the recorded trajectories of test/golden (see FORMAT.md there). */
 import { readdirSync, readFileSync } from 'node:fs';
-import type { AliGHyperParameters } from '../../lib/index.js';
+import type { Tape, Trajectory } from './golden-comparison.js';
 
-type RecordedNumber = number | 'NaN' | 'Infinity' | '-Infinity';
-
-interface Tolerance {
-  readonly absolute: number;
-  readonly relative: number;
-  readonly relativeStepSize?: number;
-}
-
-interface Parameter {
-  readonly name: string;
-  readonly shape: number[];
-  readonly initial: string;
-}
-
-interface Case {
-  readonly id: string;
-  readonly tags: readonly string[];
-  readonly hyperParameters: Readonly<Required<AliGHyperParameters>> & {
-    readonly lowerClip: boolean;
-  };
-  readonly parameters: readonly Parameter[];
-  readonly tolerance: Tolerance;
-}
-
-export interface Tape extends Case {
-  readonly kind: 'tape';
-  readonly afterConstruction?: { readonly parameters: readonly string[] };
-  readonly steps: readonly {
-    readonly loss: number;
-    readonly gradients: readonly (string | null)[];
-    readonly expected: {
-      readonly parameters: readonly string[];
-      readonly stepSize?: RecordedNumber;
-      readonly stepSizeUnclipped?: RecordedNumber;
-      readonly state?: Readonly<Record<string, readonly (string | null)[]>>;
-    };
-  }[];
-}
-
-export interface Trajectory extends Case {
-  readonly kind: 'trajectory';
-  readonly problem: {
-    readonly model: 'linear' | 'mlp';
-    readonly loss: string;
-    readonly inputs: { readonly shape: [number, number]; readonly values: string };
-    readonly labels: readonly number[];
-    readonly classes: number;
-  };
-  readonly steps: readonly { readonly loss: number; readonly stepSize: number }[];
-  readonly checkpoints: readonly {
-    readonly afterStep: number;
-    readonly parameters: readonly string[];
-  }[];
-  readonly finalLoss: number;
-}
+export * from './golden-comparison.js';
 
 // Compiled tests lie in dist/test/support; the recorded files stay where they are.
 const folder = new URL('../../../test/golden/', import.meta.url);
@@ -72,68 +18,4 @@ export function goldenCases<Kind extends Tape | Trajectory>(kind: Kind['kind']):
     .filter((file) => file.endsWith('.json'))
     .map((file) => readGolden(file) as Kind)
     .filter((recorded) => recorded.kind === kind);
-}
-
-/** The array that a base64 string holds. */
-export function decode(text: string): Float32Array {
-  const bytes = Uint8Array.from(Buffer.from(text, 'base64'));
-  return new Float32Array(bytes.buffer);
-}
-
-/** Hyper-parameters as createOptimizer takes them: lowerClip is no setting of this package. */
-export function hyperParametersOf(recorded: Case): AliGHyperParameters {
-  const { maxLearningRate, momentum, epsilon, adjustedMomentum, maxNorm } =
-    recorded.hyperParameters;
-  return { maxLearningRate, momentum, epsilon, adjustedMomentum, maxNorm };
-}
-
-/** Largest finite magnitude of some arrays: S in FORMAT.md. */
-function magnitude(arrays: readonly (string | null | undefined)[]): number {
-  let largest = 0;
-  for (const text of arrays) {
-    if (typeof text !== 'string') continue;
-    for (const value of decode(text)) {
-      if (Number.isFinite(value)) largest = Math.max(largest, Math.abs(value));
-    }
-  }
-  return largest;
-}
-
-/** S of each parameter: its initial and all its expected values. */
-export function parameterMagnitudes(recorded: Tape | Trajectory): number[] {
-  const lists =
-    recorded.kind === 'tape'
-      ? recorded.steps.map(({ expected }) => expected.parameters)
-      : recorded.checkpoints.map(({ parameters }) => parameters);
-  return recorded.parameters.map(({ initial }, i) =>
-    magnitude([initial, ...lists.map((list) => list[i])]),
-  );
-}
-
-/** S of each tensor of a recorded state. */
-export function stateMagnitudes(tape: Tape, name: string): number[] {
-  return tape.parameters.map((_, i) =>
-    magnitude(tape.steps.map(({ expected }) => expected.state?.[name]?.[i])),
-  );
-}
-
-/**
- * The largest of |computed - expected| - tolerance over all entries: at most 0 where the computed
- * array passes, NaN or positive where it does not.
- */
-export function excess(
-  computed: ArrayLike<number>,
-  expected: ArrayLike<number>,
-  scale: number,
-  { absolute, relative }: Tolerance,
-): number {
-  if (computed.length !== expected.length) return Infinity;
-  let worst = -Infinity;
-  for (let i = 0; i < expected.length; i++) {
-    const [c, e] = [computed[i]!, expected[i]!];
-    if (Object.is(c, e)) continue;
-    const over = Math.abs(c - e) - (absolute + relative * scale);
-    if (!(over <= worst)) worst = over;
-  }
-  return worst;
 }

@@ -1,0 +1,154 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism, cpus } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+
+import * as tf from '@tensorflow/tfjs-node';
+import type { StepReport } from 'tfjs-alig';
+
+import { drawChart } from './chart.js';
+import { loadMnist } from './data.js';
+import { numericEnvironment } from './environment.js';
+import { chartFileName, logFileName } from './output.js';
+import { createProgressDisplay } from './progress.js';
+import { RunLog, type RunRecord, stepRecord, type StepRecord } from './run-log.js';
+import type { MnistSettings } from './settings.js';
+import { type EpochEvent, trainOnMnist } from './train.js';
+
+/** The optimiser's settings and the training's, a line each. */
+function describeSettings(settings: MnistSettings): [string, string] {
+  const { maxLearningRate, momentum, epsilon, lowerBound, maxNorm } = settings;
+  const optimizer = [
+    maxLearningRate === null
+      ? 'no maximal learning rate'
+      : `maximal learning rate ${maxLearningRate}`,
+    `${settings.adjustedMomentum ? 'adjusted momentum' : 'momentum'} ${momentum}`,
+    `epsilon ${epsilon.toExponential()}`,
+    ...(lowerBound === 0 ? [] : [`lower bound ${lowerBound}`]),
+    ...(maxNorm === null ? [] : [`L2 ball of radius ${maxNorm}`]),
+  ];
+  const training = [
+    `${settings.examples.toLocaleString('en')} examples`,
+    `batch size ${settings.batchSize}`,
+    `seed ${settings.seed}`,
+  ];
+  return [`ALI-G: ${optimizer.join(', ')}`, `Training: ${training.join(', ')}`];
+}
+
+function describeRun(settings: MnistSettings, engine: StepReport['engine']): RunRecord {
+  const { version } = createRequire(import.meta.url)('tfjs-alig/package.json') as {
+    version: string;
+  };
+  const { binding } = tf.backend() as tf.KernelBackend & { binding?: { TF_Version: string } };
+  return {
+    type: 'run',
+    configuration: settings,
+    versions: {
+      'tfjs-alig': version,
+      'tfjs-node': tf.version['tfjs-node'],
+      tensorflow: binding?.TF_Version ?? 'unknown',
+      node: process.versions.node,
+    },
+    machine: {
+      processor: cpus()[0]?.model ?? 'unknown',
+      logicalProcessors: availableParallelism(),
+    },
+    environment: numericEnvironment(),
+    engine,
+  };
+}
+
+function printEpoch(event: EpochEvent, epochs: number): void {
+  console.log(
+    `Epoch ${event.epoch}/${epochs} took ${event.seconds.toFixed(1)} s ` +
+      `(${Math.round(event.examplesPerSecond).toLocaleString('en')} examples/s): ` +
+      `training loss ${event.trainingLoss.toFixed(4)}, test loss ${event.testLoss.toFixed(4)}, ` +
+      `test accuracy ${(100 * event.testAccuracy).toFixed(2)} %`,
+  );
+}
+
+/**
+ * Trains on MNIST, shows the progress and writes the log and the chart into the folder. When the
+ * signal is aborted, training ends after the current step and the chart shows what is there.
+ */
+export async function runMnist(
+  settings: MnistSettings,
+  outputFolder: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const mnist = loadMnist();
+  const stepsPerEpoch = Math.ceil(settings.examples / settings.batchSize);
+  const description = describeSettings(settings);
+  console.log(
+    `MNIST, ${settings.epochs} epochs of ${stepsPerEpoch} steps\n${description.join('\n')}\n`,
+  );
+  mkdirSync(outputFolder, { recursive: true });
+  const logPath = join(outputFolder, logFileName);
+  const chartPath = join(outputFolder, chartFileName);
+  const log = new RunLog(logPath);
+  const display = createProgressDisplay();
+  const steps: StepRecord[] = [];
+  const epochs: EpochEvent[] = [];
+  let engine: StepReport['engine'] | undefined;
+  try {
+    for (const event of trainOnMnist(settings, mnist)) {
+      if (event.type === 'step') {
+        if (engine === undefined) {
+          // Only a step that has been taken tells which engine serves.
+          engine = event.report.engine;
+          log.write(describeRun(settings, engine));
+        }
+        const record = stepRecord(event);
+        log.write(record);
+        steps.push(record);
+        const examplesPerSecond = event.examplesSeen / event.seconds;
+        display.update({
+          epoch: event.epoch,
+          epochs: settings.epochs,
+          step: event.step - (event.epoch - 1) * stepsPerEpoch,
+          steps: stepsPerEpoch,
+          loss: event.meanLoss,
+          stepSize: record.stepSize,
+          examplesPerSecond,
+          secondsLeft: (settings.examples - event.examplesSeen) / examplesPerSecond,
+        });
+      } else {
+        log.write(event);
+        epochs.push(event);
+        display.stop();
+        printEpoch(event, settings.epochs);
+      }
+      // Steps are synchronous; without this, Ctrl-C would be seen only at the end.
+      await setImmediate();
+      if (signal.aborted) {
+        break;
+      }
+    }
+  } finally {
+    display.stop();
+    log.close();
+  }
+  writeFileSync(
+    chartPath,
+    await drawChart({
+      subtitle: [...description, `Engine: ${engine ?? 'none'}`],
+      batchSize: settings.batchSize,
+      steps,
+      epochs,
+    }),
+  );
+  const lastEpoch = epochs.at(-1);
+  console.log();
+  if (signal.aborted) {
+    console.log(`Interrupted after ${steps.length} of ${settings.epochs * stepsPerEpoch} steps.`);
+  }
+  console.log(
+    lastEpoch === undefined
+      ? 'Test accuracy: none, the first epoch did not end'
+      : `Test accuracy: ${(100 * lastEpoch.testAccuracy).toFixed(2)} % after epoch ${lastEpoch.epoch}`,
+  );
+  console.log(
+    `Engine:        ${engine ?? 'none'}\nLog:           ${logPath}\nChart:         ${chartPath}`,
+  );
+}

@@ -1,0 +1,36 @@
+/** What a training run depends on, apart from the machine: the same settings give the same numbers. */
+export interface MnistSettings {
+  readonly epochs: number;
+  readonly batchSize: number;
+  /** Determines the initial weights, the examples that are chosen and their order. */
+  readonly seed: number;
+  /** How many of the 60,000 training examples are used, chosen at random by the seed. */
+  readonly examples: number;
+  /** null: ALI-G-infinity, whose step size has no maximum. */
+  readonly maxLearningRate: number | null;
+  readonly momentum: number;
+  readonly epsilon: number;
+  readonly lowerBound: number;
+  /** Radius of the L2 ball that the parameters are kept in, or null for no constraint. */
+  readonly maxNorm: number | null;
+  readonly adjustedMomentum: boolean;
+}
+
+/** Number of training examples in MNIST. */
+export const trainingExampleCount = 60_000;
+/** Number of test examples in MNIST. */
+export const testExampleCount = 10_000;
+
+/** The settings of `tfjs-alig train mnist` without options. */
+export const defaultSettings: MnistSettings = {
+  epochs: 2,
+  batchSize: 128,
+  seed: 1,
+  examples: trainingExampleCount,
+  maxLearningRate: 0.1,
+  momentum: 0.9,
+  epsilon: 1e-5,
+  lowerBound: 0,
+  maxNorm: null,
+  adjustedMomentum: false,
+};

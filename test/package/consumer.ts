@@ -1,0 +1,66 @@
+/**
+ * What a strict TypeScript project writes on this package's types. Never run: test/package.test.ts
+ * compiles it against the packed package.
+ */
+import { sum, variable, zeros, type Optimizer, type Scalar } from '@tensorflow/tfjs-core';
+import {
+  AliG,
+  createOptimizer,
+  fusedAliGStep,
+  l2Ball,
+  NonFiniteError,
+  type AliGOptions,
+  type EngineName,
+  type StepReport,
+} from 'tfjs-alig';
+
+const options: AliGOptions = { maxLearningRate: 0.1, momentum: 0.9, constraint: l2Ball(100) };
+const weights = variable(zeros([2, 3]));
+
+export const optimizer: Optimizer = new AliG(options);
+export const unbounded = new AliG({ maxLearningRate: null });
+export const named: AliG = createOptimizer('alig', { maxLearningRate: 1, maxNorm: null });
+export const cost: Scalar | null = unbounded.minimize(() => sum<Scalar>(weights), true, [weights]);
+unbounded.applyGradients({ [weights.name]: null }, { loss: 0.5 });
+unbounded.applyGradients([{ name: weights.name, tensor: weights }], {
+  loss: sum<Scalar>(weights),
+});
+
+export const report: StepReport = fusedAliGStep({
+  parameters: [new Float32Array(3)],
+  gradients: [null],
+  velocities: [new Float32Array(3)],
+  loss: 0.5,
+  momentum: 0.9,
+});
+export const served: EngineName = fusedAliGStep({
+  parameters: [weights],
+  gradients: [weights],
+  loss: sum(weights),
+}).engine;
+export const unclipped: number | null = report.unclippedStepSize;
+export const tellsWhy = (error: unknown) => error instanceof NonFiniteError && error.report.status;
+
+// @ts-expect-error: the option is called maxLearningRate
+export const misspelt = new AliG({ learningRate: 0.1 });
+// @ts-expect-error: maxLearningRate has no default
+export const incomplete = new AliG({ momentum: 0.9 });
+// @ts-expect-error: a ball is made by l2Ball
+export const radius = new AliG({ maxLearningRate: 0.1, constraint: 100 });
+// @ts-expect-error: unknown optimiser
+export const unknown = createOptimizer('aligg', { maxLearningRate: 0.1 });
+// @ts-expect-error: AliG takes a constraint, createOptimizer a maxNorm
+export const mixed = createOptimizer('alig', { maxLearningRate: 0.1, constraint: l2Ball(1) });
+// @ts-expect-error: host arrays take a loss that is a number
+fusedAliGStep({ parameters: [new Float32Array(1)], gradients: [null], loss: sum(weights) });
+// @ts-expect-error: the loss is missing
+fusedAliGStep({ parameters: [weights], gradients: [weights] });
+fusedAliGStep({
+  parameters: [weights],
+  gradients: [weights],
+  loss: 1,
+  // @ts-expect-error: the option is called epsilon
+  eps: 1e-5,
+});
+// @ts-expect-error: reports are read-only
+report.loss = 0;
