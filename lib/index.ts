@@ -1,4 +1,5 @@
 export { l2Ball, type L2Ball } from './constraints/l2-ball.js';
+export { DeviceBuffer } from './engines/device-buffer.js';
 export { AliG, type AliGOptions } from './optimizers/alig.js';
 export { assertNoRegularizers } from './optimizers/assert-no-regularizers.js';
 export {
@@ -8,9 +9,12 @@ export {
   type OptimizersByName,
 } from './optimizers/create-optimizer.js';
 export type { GradientList, GradientMap } from './optimizers/gradients.js';
+export type { Gpu } from './platform/addon.js';
+export { gpus, type Gpus } from './platform/gpus.js';
 export { getThreadCount, setThreadCount } from './platform/threads.js';
 export {
   fusedAliGStep,
+  type DeviceStepOptions,
   type FusedAliGStepSettings,
   type HostStepOptions,
   type TensorStepOptions,

@@ -87,6 +87,11 @@ void CudaEngine::download(void* to, const void* from, std::size_t bytes) {
   wait();
 }
 
+void CudaEngine::copy(void* to, const void* from, std::size_t bytes) {
+  checkCuda(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_.get()),
+            "copying on the GPU");
+}
+
 CudaEngine::Table CudaEngine::uploadTable(const CudaStepArguments& arguments) {
   Table table;
   pinnedTable_.reserve(arguments.count, stream_);

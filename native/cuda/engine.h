@@ -37,6 +37,7 @@ class CudaEngine {
 
   void upload(void* to, const void* from, std::size_t bytes);
   void download(void* to, const void* from, std::size_t bytes);
+  void copy(void* to, const void* from, std::size_t bytes);
   void step(const CudaStepArguments& arguments);
   void wait() const { waitFor(stream_); }
 

@@ -147,6 +147,11 @@ int tfjs_alig_cuda_download(TfjsAligCudaEngine* engine, void* to, const void* fr
   return guardedOnDevice(engine, error, [&] { engine->engine.download(to, from, bytes); });
 }
 
+int tfjs_alig_cuda_copy(TfjsAligCudaEngine* engine, void* to, const void* from, std::size_t bytes,
+                        TfjsAligCudaError error) {
+  return guardedOnDevice(engine, error, [&] { engine->engine.copy(to, from, bytes); });
+}
+
 int tfjs_alig_cuda_step(TfjsAligCudaEngine* engine, const tfjs_alig::StepTensor* tensors,
                         std::size_t count, const float* loss, float lossValue,
                         const float* settings, float* report, TfjsAligCudaError error) {

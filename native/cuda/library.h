@@ -45,6 +45,10 @@ int tfjs_alig_cuda_upload(TfjsAligCudaEngine* engine, void* to, const void* from
 int tfjs_alig_cuda_download(TfjsAligCudaEngine* engine, void* to, const void* from,
                             std::size_t bytes, TfjsAligCudaError error);
 
+// Enqueues a copy within the GPU's memory and returns without waiting for it.
+int tfjs_alig_cuda_copy(TfjsAligCudaEngine* engine, void* to, const void* from, std::size_t bytes,
+                        TfjsAligCudaError error);
+
 // Enqueues one step on the engine's stream and returns without waiting for it. The pointers in
 // `tensors` are device pointers, the list itself is on the host and may be freed on return.
 //  - loss: a device pointer to one float, or null for lossValue;

@@ -40,6 +40,7 @@ namespace tfjs_alig {
   X(TF_NewKernelBuilder, TF_KernelBuilder*,                                                     \
     (const char*, const char*, void* (*)(TF_OpKernelConstruction*),                             \
      void (*)(void*, TF_OpKernelContext*), void (*)(void*)))                                    \
+  X(TF_KernelBuilder_HostMemory, void, (TF_KernelBuilder*, const char*))                        \
   X(TF_RegisterKernelBuilder, void, (const char*, TF_KernelBuilder*, TF_Status*))               \
   X(TF_GetRegisteredKernelsForOp, TF_Buffer*, (const char*, TF_Status*))                        \
   X(TF_DeleteBuffer, void, (TF_Buffer*))                                                        \
