@@ -1,4 +1,5 @@
 export { l2Ball, type L2Ball } from './constraints/l2-ball.js';
+export { DeviceBuffer } from './engines/device-buffer.js';
 export { crossEntropy } from './losses/cross-entropy.js';
 export { hinge, smoothedHinge } from './losses/hinge.js';
 export { AliG, type AliGOptions } from './optimizers/alig.js';
@@ -10,9 +11,12 @@ export {
   type OptimizersByName,
 } from './optimizers/create-optimizer.js';
 export type { GradientList, GradientMap } from './optimizers/gradients.js';
+export type { Gpu } from './platform/addon.js';
+export { gpus, type Gpus } from './platform/gpus.js';
 export { getThreadCount, setThreadCount } from './platform/threads.js';
 export {
   fusedAliGStep,
+  type DeviceStepOptions,
   type FusedAliGStepSettings,
   type HostStepOptions,
   type TensorStepOptions,

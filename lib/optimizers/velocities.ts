@@ -8,6 +8,7 @@ import {
   type Tensor,
   type Variable,
 } from '@tensorflow/tfjs-core';
+import { readVelocity } from '../engines/engine.js';
 import { checkTensor, isOnCurrentBackend } from '../step/checks.js';
 
 /** A tensor with its name, as tf.Optimizer's getWeights and setWeights exchange them. */
@@ -126,7 +127,7 @@ export class Velocities {
     ];
     const copies: NamedTensor[] = [];
     for (const { name, velocity } of named) {
-      const values = (await velocity.data<'float32'>()).slice();
+      const values = await readVelocity(velocity);
       copies.push({ name: name + suffix, tensor: makeTensor(values, velocity.shape, 'float32') });
     }
     return copies;

@@ -35,6 +35,7 @@ namespace tfjs_alig {
   X(TF_NewKernelBuilder, TF_KernelBuilder*,                                                     \
     (const char*, const char*, void* (*)(TF_OpKernelConstruction*),                             \
      void (*)(void*, TF_OpKernelContext*), void (*)(void*)))                                    \
+  X(TF_KernelBuilder_HostMemory, void, (TF_KernelBuilder*, const char*))                        \
   X(TF_RegisterKernelBuilder, void, (const char*, TF_KernelBuilder*, TF_Status*))               \
   X(TF_OpKernelConstruction_GetAttrInt32, void,                                                 \
     (TF_OpKernelConstruction*, const char*, std::int32_t*, TF_Status*))                         \

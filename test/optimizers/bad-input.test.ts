@@ -711,7 +711,8 @@ const commonRows = [
     title: 'parameters that are no list',
     change: ({ parameters }: { parameters: unknown[] }) => ({ parameters: parameters[0] }),
     error: TypeError,
-    message: /parameters must be an array of tf.Variable or of Float32Array, not an object/,
+    message:
+      /parameters must be an array of tf.Variable, Float32Array or DeviceBuffer, not an object/,
   },
   {
     title: 'gradients that are no list',
