@@ -1,5 +1,6 @@
 import { reshape, type Tensor, type Variable } from '@tensorflow/tfjs-core';
 import type { DeferredOutcome, StepReport } from '../step/report.js';
+import type { Suspect } from '../step/non-finite.js';
 import type { StepSettings } from '../step/settings.js';
 
 /** One step over tensors of the current backend; everything in it has been checked. */
@@ -62,4 +63,21 @@ export async function readVelocity(velocity: Tensor): Promise<Float32Array> {
   } finally {
     view.dispose();
   }
+}
+
+/** The tensors of a step that may hold a number that is not finite, by the names of variables. */
+export function suspectsOf({ variables, gradients }: TensorStep): {
+  gradients: Suspect[];
+  parameters: Suspect[];
+} {
+  const suspects = (tensors: readonly (Tensor | null)[]) =>
+    tensors.flatMap((tensor, i) =>
+      tensor
+        ? {
+            name: `variable '${variables[i]!.name}'`,
+            values: () => tensor.dataSync<'float32'>(),
+          }
+        : [],
+    );
+  return { gradients: suspects(gradients), parameters: suspects(variables) };
 }

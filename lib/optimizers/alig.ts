@@ -11,9 +11,9 @@ import {
 } from '@tensorflow/tfjs-core';
 import { l2Ball, type L2Ball } from '../constraints/l2-ball.js';
 import { engineOfBackend } from '../engines/choose.js';
-import { replaceValue, type TensorStep } from '../engines/engine.js';
+import { replaceValue, suspectsOf, type TensorStep } from '../engines/engine.js';
 import { checkLoss, checkVariable, lossForBackend } from '../step/checks.js';
-import { whereNotFinite } from '../step/fused-alig-step.js';
+import { whereNotFinite } from '../step/non-finite.js';
 import {
   checkOutcome,
   NonFiniteError,
@@ -282,7 +282,7 @@ export class AliG extends Optimizer {
    */
   override async setWeights(weights: NamedTensor[]): Promise<void> {
     this.assertUsable();
-    const [iterations, ...velocities] = weights;
+    const [iterations, ...velocities] = Array.isArray(weights) ? weights : [];
     if (iterations?.tensor.size !== 1) {
       throw new RangeError(
         `${owner}: setWeights takes what getWeights gave: the number of steps, then one velocity a ` +
@@ -332,7 +332,7 @@ export class AliG extends Optimizer {
       taken = deferred !== null || wasWritten(report);
       if (!deferred) {
         if (taken) this.incrementIterations();
-        checkOutcome(report, () => whereNotFinite(input, report));
+        checkOutcome(report, () => whereNotFinite(report, suspectsOf(input)));
       }
       deferred?.whenKnown((error) => {
         this.endDeferredStep(error, added);

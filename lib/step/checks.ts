@@ -131,7 +131,7 @@ interface NamedArray {
 }
 
 /** Checks that no two arrays share memory: a step would write into what it still has to read. */
-export function checkNoOverlap(arrays: readonly NamedArray[]): void {
+export function checkNoOverlap(owner: string, arrays: readonly NamedArray[]): void {
   const byBuffer = new Map<ArrayBufferLike, NamedArray[]>();
   for (const named of arrays) {
     const others = byBuffer.get(named.array.buffer);
@@ -148,7 +148,7 @@ export function checkNoOverlap(arrays: readonly NamedArray[]): void {
       if (!earlier) return;
       if (earlier.array.byteOffset + earlier.array.byteLength > later.array.byteOffset) {
         throw new Error(
-          `${earlier.label} and ${later.label} share memory; give each its own array (slice() ` +
+          `${owner}: ${earlier.label} and ${later.label} share memory; give each its own array (slice() ` +
             'makes a copy).',
         );
       }

@@ -2,7 +2,7 @@ import { Tensor, type Variable } from '@tensorflow/tfjs-core';
 import { engineOfBackend } from '../engines/choose.js';
 import { stepDeviceBuffers } from '../engines/device.js';
 import { DeviceBuffer } from '../engines/device-buffer.js';
-import { replaceValue, type TensorStep } from '../engines/engine.js';
+import { replaceValue, suspectsOf, type TensorStep } from '../engines/engine.js';
 import { stepHostArrays } from '../engines/host.js';
 import {
   checkArray,
@@ -15,6 +15,7 @@ import {
   checkVariable,
   lossForBackend,
 } from './checks.js';
+import { whereNotFinite } from './non-finite.js';
 import { checkOutcome, type StepReport } from './report.js';
 import { checkedSettings, checkOptionNames, shown, type StepSettings } from './settings.js';
 
@@ -110,6 +111,12 @@ function checkedVelocities(
   settings: StepSettings,
 ): readonly unknown[] | null {
   const { velocities, parameters } = options;
+  if (velocities !== undefined && options.momentum === undefined) {
+    throw new TypeError(
+      `${owner}: velocities are given, but no momentum; give momentum, usually 0.9, or 0 to make ` +
+        'the step without them.',
+    );
+  }
   if (settings.momentum === 0) return null;
   if (velocities === undefined) {
     throw new TypeError(
@@ -141,33 +148,35 @@ function namedOnce(kind: string, remedy: string): (label: string, value: unknown
   };
 }
 
-/** The positions of those that hold a number that is not finite, as text for an error. */
-function whichNotFinite(name: string, arrays: readonly (ArrayLike<number> | null)[]): string {
-  const at = arrays.flatMap((array, i) =>
-    array && !Array.prototype.every.call(array, Number.isFinite) ? [`${name}[${i}]`] : [],
-  );
-  return at.length > 0 ? ` in ${at.join(', ')}` : '';
+/** Checks one entry of a list; `length` is that of its parameter. */
+type CheckEntry = (label: string, value: unknown, length?: number) => void;
+
+/** Checks all entries of lists whose parameters have a length and no shape. */
+function checkFlatLists(
+  { parameters, gradients }: HostStepOptions | DeviceStepOptions,
+  velocities: readonly unknown[] | null,
+  check: CheckEntry,
+): void {
+  for (const [i, parameter] of parameters.entries()) {
+    check(`parameters[${i}]`, parameter);
+    const gradient = gradients[i];
+    if (gradient !== null) check(`gradients[${i}]`, gradient, parameter.length);
+    if (velocities) check(`velocities[${i}]`, velocities[i], parameter.length);
+  }
 }
 
 function stepOverArrays(options: HostStepOptions, settings: StepSettings): StepReport {
   const { parameters, gradients, loss } = options;
   const velocities = checkedVelocities(options, settings);
   const named: { label: string; array: Float32Array }[] = [];
-  const check = (list: string, i: number, array: unknown, length?: number) => {
-    const label = `${list}[${i}]`;
+  checkFlatLists(options, velocities, (label, array, length) => {
     checkArray(() => `${owner}: ${label}`, array, length);
-    named.push({ label: `${owner}: ${label}`, array });
-  };
-  parameters.forEach((parameter, i) => {
-    check('parameters', i, parameter);
-    const gradient = gradients[i];
-    if (gradient !== null) check('gradients', i, gradient, parameter.length);
-    if (velocities) check('velocities', i, velocities[i], parameter.length);
+    named.push({ label, array });
   });
   if (typeof loss !== 'number') {
     throw new TypeError(`${owner}: loss must be a number where parameters are arrays.`);
   }
-  checkNoOverlap(named);
+  checkNoOverlap(owner, named);
   checkSomeGradient(owner, gradients);
   const report = stepHostArrays(
     parameters,
@@ -176,12 +185,13 @@ function stepOverArrays(options: HostStepOptions, settings: StepSettings): StepR
     loss,
     settings,
   );
+  const suspects = (list: string, arrays: readonly (Float32Array | null)[]) =>
+    arrays.flatMap((array, i) => (array ? { name: `${list}[${i}]`, values: () => array } : []));
   checkOutcome(report, () =>
-    report.status === 'gradientNotFinite'
-      ? whichNotFinite('gradients', gradients)
-      : report.status === 'parameterOverflow'
-        ? whichNotFinite('parameters', parameters)
-        : '',
+    whereNotFinite(report, {
+      gradients: suspects('gradients', gradients),
+      parameters: suspects('parameters', parameters),
+    }),
   );
   return report;
 }
@@ -190,16 +200,9 @@ function stepOverDeviceBuffers(options: DeviceStepOptions, settings: StepSetting
   const { parameters, gradients, loss } = options;
   const velocities = checkedVelocities(options, settings);
   const checkOnce = namedOnce('DeviceBuffer', 'give each its own');
-  const check = (list: string, i: number, buffer: unknown, length?: number) => {
-    const label = `${list}[${i}]`;
+  checkFlatLists(options, velocities, (label, buffer, length) => {
     checkDeviceBuffer(() => `${owner}: ${label}`, buffer, length);
     checkOnce(label, buffer);
-  };
-  parameters.forEach((parameter, i) => {
-    check('parameters', i, parameter);
-    const gradient = gradients[i];
-    if (gradient !== null) check('gradients', i, gradient, parameter.length);
-    if (velocities) check('velocities', i, velocities[i], parameter.length);
   });
   if (typeof loss !== 'number') {
     throw new TypeError(`${owner}: loss must be a number where parameters are DeviceBuffers.`);
@@ -218,7 +221,7 @@ function stepOverVariables(options: TensorStepOptions, settings: StepSettings): 
   const { parameters, gradients } = options;
   const velocities = checkedVelocities(options, settings);
   const checkOnce = namedOnce('variable', 'name each variable once');
-  parameters.forEach((parameter, i) => {
+  for (const [i, parameter] of parameters.entries()) {
     checkVariable(() => `${owner}: parameters[${i}]`, parameter);
     checkOnce(`parameters[${i}]`, parameter);
     const gradient = gradients[i];
@@ -236,7 +239,7 @@ function stepOverVariables(options: TensorStepOptions, settings: StepSettings): 
       checkTensor(label, velocity, parameter.shape);
       checkOnce(`velocities[${i}]`, velocity);
     }
-  });
+  }
   checkLoss(owner, options.loss);
   checkSomeGradient(owner, gradients);
   const step: TensorStep = {
@@ -252,24 +255,8 @@ function stepOverVariables(options: TensorStepOptions, settings: StepSettings): 
   newVelocities?.forEach((value, i) => {
     replaceValue((velocities as readonly Variable[])[i]!, value);
   });
-  if (!deferred) checkOutcome(report, () => whereNotFinite(step, report));
+  if (!deferred) checkOutcome(report, () => whereNotFinite(report, suspectsOf(step)));
   return report;
-}
-
-/** Names the variables whose gradients (or new values) are not finite, for an error. */
-export function whereNotFinite(step: TensorStep, report: StepReport): string {
-  const suspects: readonly (Tensor | null)[] =
-    report.status === 'gradientNotFinite'
-      ? step.gradients
-      : report.status === 'parameterOverflow'
-        ? step.variables
-        : [];
-  const names = suspects.flatMap((tensor, i) =>
-    tensor && !Array.prototype.every.call(tensor.dataSync(), Number.isFinite)
-      ? [step.variables[i]!.name]
-      : [],
-  );
-  return names.length > 0 ? ` (variable ${names.join(', ')})` : '';
 }
 
 /**

@@ -702,6 +702,12 @@ const commonRows = [
     message: /velocities are missing, which momentum 0.5 needs/,
   },
   {
+    title: 'velocities without momentum',
+    change: () => ({ momentum: undefined }),
+    error: TypeError,
+    message: /velocities are given, but no momentum; give momentum, usually 0.9, or 0/,
+  },
+  {
     title: 'velocities that are null',
     change: () => ({ velocities: null }),
     error: TypeError,
@@ -1036,7 +1042,7 @@ const arrayRows: Row<ArraysFixture>[] = [
     error: NonFiniteError,
     message:
       row.status === 'gradientNotFinite'
-        ? /a gradient is not finite in gradients\[1\]/
+        ? /a gradient is not finite \(gradients\[1\]\)/
         : row.message,
   })),
 ];
