@@ -12,7 +12,8 @@ import {
   runReference,
   type CaseResult,
 } from './support/engine-comparison.js';
-import { settingsOf, stepCases, type StepCase } from './support/step-cases.js';
+import { CHUNK_SIZE } from '../lib/step/sums.js';
+import { dataOf, settingsOf, stepCases, type StepCase } from './support/step-cases.js';
 import { runTensorFlow } from './support/tensorflow-steps.js';
 
 const state = addonState();
@@ -114,6 +115,8 @@ test('the cases reach what their titles say', (t) => {
   t.is(byTitle('an infinite step size').reports[0]!.status, 'stepSizeNotFinite');
   t.true(byTitle('the ball active, momentum').reports.every(({ projected }) => projected));
   t.true(byTitle('a small maximal learning rate').reports.every(({ clipped }) => clipped));
+  const manyChunks = stepCases.find(({ title }) => title.startsWith('more chunks'))!;
+  t.true(manyChunks.sizes.filter((size) => size > 0).length > CHUNK_SIZE);
   const decayed = byTitle('velocities that decay out of the normal range').velocities.flatMap(
     (v) => [...v],
   );
@@ -123,4 +126,21 @@ test('the cases reach what their titles say', (t) => {
   );
   const denormal = byTitle('denormal parameters').parameters.flatMap((v) => [...v]);
   t.true(denormal.some((value) => value !== 0 && Math.abs(value) < 2 ** -126));
+});
+
+test('the cases on the order of additions tell it from another order', (t) => {
+  const cases = stepCases.filter(({ orderSeed }) => orderSeed !== undefined);
+  const radius = 2 ** 27;
+  let otherOutcomes = 0;
+  const outcomes = cases.map((stepCase) => {
+    const inOrder = dataOf(stepCase).gradients.flatMap((array) => [...array!]);
+    const sequential = inOrder.reduce((sum, value) => sum + value * value, 0);
+    const { clipped, projected } = runReference(stepCase).reports[0]!;
+    if (sequential > radius * radius === clipped) otherOutcomes++;
+    return { clipped, projected };
+  });
+  for (const flag of ['clipped', 'projected'] as const) {
+    t.true(outcomes.some((outcome) => outcome[flag]) && outcomes.some((outcome) => !outcome[flag]));
+  }
+  t.true(otherOutcomes > cases.length / 10, `${otherOutcomes} of ${cases.length}`);
 });
