@@ -7,7 +7,8 @@
 namespace tfjs_alig {
 
 // Registers the op and its kernel for the CPU unless that was done already, and returns the op's
-// name. Safe from several threads. Throws std::runtime_error with the reason where it can't be done.
+// name. Safe from several threads. Throws std::runtime_error with the reason where it can't be
+// done.
 std::string registerStepOp();
 
 // The same for the kernel that runs the CUDA engine, on the device type "GPU". "CPU" is for tests
