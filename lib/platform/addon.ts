@@ -23,6 +23,8 @@ export interface Addon {
   getInstructionSet(): string;
   setInstructionSet(name: string): void;
   getThreadCount(): number;
+  /** How many of them a step over so many parameters takes. */
+  threadsOf(elements: number): number;
   setThreadCount(count: number): void;
   /**
    * One ALI-G step in place. `settings` and `report` are laid out as native/rules/alig.h says;

@@ -96,6 +96,11 @@ Napi::Value getThreadCount(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), threadCount());
 }
 
+Napi::Value threadsOf(const Napi::CallbackInfo& info) {
+  const auto elements = static_cast<std::size_t>(info[0].As<Napi::Number>().Int64Value());
+  return Napi::Number::New(info.Env(), usefulThreads(elements));
+}
+
 Napi::Value setThreads(const Napi::CallbackInfo& info) {
   setThreadCount(info[0].As<Napi::Number>().Int32Value());
   return info.Env().Undefined();
@@ -123,6 +128,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   add("getInstructionSet", guarded<getInstructionSet>);
   add("setInstructionSet", guarded<setInstructionSet>);
   add("getThreadCount", guarded<getThreadCount>);
+  add("threadsOf", guarded<threadsOf>);
   add("setThreadCount", guarded<setThreads>);
   addDeviceBuffers(env, exports);
   return exports;
