@@ -8,17 +8,29 @@ import * as tf from '@tensorflow/tfjs-node';
 /** Keeps norms from 0, quotients finite and usage positive. */
 export const epsilon = 1e-6;
 
-/** The value, behind which no gradient flows: tfjs has no operation for it. */
-function stopGradient(value: tf.Tensor): tf.Tensor {
-  return tf.customGrad((input) => ({
-    value: (input as tf.Tensor).clone(),
-    gradFunc: (gradient: tf.Tensor) => tf.zerosLike(gradient),
-  }))(value);
+/**
+ * Computes something through which no gradient flows. tfjs has no operation that stops a gradient,
+ * and refuses to differentiate past comparisons, even where nothing depends on their derivative.
+ */
+function withoutGradient(value: tf.Tensor, compute: (value: tf.Tensor) => tf.Tensor): tf.Tensor {
+  return tf.customGrad((input, save) => {
+    // tfjs would dispose of what gradFunc took from its closure.
+    (save as tf.GradSaveFunc)([input as tf.Tensor]);
+    return {
+      value: compute(input as tf.Tensor),
+      gradFunc: (_: tf.Tensor, [saved]: tf.Tensor[]) => tf.zerosLike(saved!),
+    };
+  })(value);
+}
+
+/** The tensor's parts along an axis; tfjs's own operation has no gradient where there is one part. */
+function unstack(tensor: tf.Tensor, axis: number): tf.Tensor[] {
+  return tensor.shape[axis] === 1 ? [tensor.squeeze([axis])] : tensor.unstack(axis);
 }
 
 /** The product over an axis, whose gradient also holds where factors are 0. */
 function productOver(axis: number, factors: tf.Tensor): tf.Tensor {
-  return factors.unstack(axis).reduce((product, factor) => product.mul(factor));
+  return unstack(factors, axis).reduce((product, factor) => product.mul(factor));
 }
 
 function norms(vectors: tf.Tensor): tf.Tensor {
@@ -102,7 +114,8 @@ export function updateUsage(
   readWeights: tf.Tensor,
   previousUsage: tf.Tensor,
 ): tf.Tensor {
-  const untouched = productOver(1, tf.sub(1, stopGradient(writeWeights)));
+  const constantWriteWeights = withoutGradient(writeWeights, (weights) => weights.clone());
+  const untouched = productOver(1, tf.sub(1, constantWriteWeights));
   const written = previousUsage.add(tf.sub(1, previousUsage).mul(tf.sub(1, untouched)));
   const retained = productOver(1, tf.sub(1, freeGates.expandDims(-1).mul(readWeights)));
   return written.mul(retained);
@@ -120,13 +133,13 @@ function allocationWeights(usage: tf.Tensor): tf.Tensor {
   const free = tf.sub(1, usage.mul(1 - epsilon).add(epsilon));
   // Not the usage itself: the published code gets it back from what it has sorted, in float32.
   const used = tf.sub(1, free);
-  const slots = free.shape.at(-1) ?? 0;
-  const [own, other] = [free.expandDims(2), free.expandDims(1)];
-  const lowerIndex = tf.linalg.bandPart(tf.ones([slots, slots]), -1, 0).sub(tf.eye(slots));
-  const before = tf.add(
-    other.greater(own).cast('float32'),
-    other.equal(own).cast('float32').mul(lowerIndex),
-  );
+  const before = withoutGradient(free, (shares) => {
+    const [own, other] = [shares.expandDims(2), shares.expandDims(1)];
+    const slots = shares.shape.at(-1) ?? 0;
+    const lowerIndex = tf.linalg.bandPart(tf.ones([slots, slots]), -1, 0).sub(tf.eye(slots));
+    const lessUsed = other.greater(own).cast('float32');
+    return lessUsed.add(other.equal(own).cast('float32').mul(lowerIndex));
+  });
   const leftOver = before.matMul(used.log().expandDims(2)).squeeze([2]).exp();
   return free.mul(leftOver);
 }
@@ -142,7 +155,7 @@ function allocationWeights(usage: tf.Tensor): tf.Tensor {
 export function allocationForHeads(usage: tf.Tensor, writeGates: tf.Tensor): tf.Tensor {
   const weights: tf.Tensor[] = [];
   let current = usage;
-  for (const gate of writeGates.unstack(1)) {
+  for (const gate of unstack(writeGates, 1)) {
     const allocated = allocationWeights(current);
     weights.push(allocated);
     current = current.add(tf.sub(1, current).mul(gate.expandDims(-1)).mul(allocated));
