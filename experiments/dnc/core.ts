@@ -105,12 +105,7 @@ function accessMemory(
     ).reshape([batchSize, ...shape]);
 
   const freeGates = fromController('free_gate', readHeads).sigmoid();
-  const usage = updateUsage(
-    previous.writeWeights,
-    freeGates,
-    previous.readWeights,
-    previous.usage,
-  );
+  const usage = updateUsage(previous.writeWeights, freeGates, previous.readWeights, previous.usage);
 
   const allocationGates = fromController('allocation_gate', writeHeads).sigmoid();
   const writeGates = fromController('write_gate', writeHeads).sigmoid();
@@ -169,11 +164,10 @@ export function stepDnc(
   const batchSize = input.shape[0] ?? 0;
   const clip = (values: tf.Tensor) => values.clipByValue(-sizes.clipValue, sizes.clipValue);
   const flat = (words: tf.Tensor) => words.reshape([batchSize, -1]);
-  const controller = updateController(
-    parameters,
-    tf.concat([input, flat(previous.readWords)], 1),
-    { hidden: previous.controllerHidden, cell: previous.controllerCell },
-  );
+  const controller = updateController(parameters, tf.concat([input, flat(previous.readWords)], 1), {
+    hidden: previous.controllerHidden,
+    cell: previous.controllerCell,
+  });
   const controllerHidden = clip(controller.hidden);
   const memoryState = accessMemory(sizes, parameters, controllerHidden, previous);
   const output = clip(

@@ -4,12 +4,7 @@
  * same formulas and their derivatives, element by element of the batch.
  */
 import { epsilon } from './addressing.js';
-import {
-  addressByContent,
-  contentGradients,
-  type ContentQuery,
-  lengthOf,
-} from './fast-content.js';
+import { addressByContent, contentGradients, type ContentQuery, lengthOf } from './fast-content.js';
 import { type InterfaceLayer, interfaceLayers, interfaceWidths } from './parameters.js';
 import type { DncSizes } from './sizes.js';
 
@@ -232,11 +227,7 @@ export class FastMemory {
   }
 
   /** From gradients by the activated interface to those by the raw one, in place. */
-  #activateBack(
-    element: number,
-    { interface: activated }: MemoryStep,
-    byRaw: Float64Array,
-  ): void {
+  #activateBack(element: number, { interface: activated }: MemoryStep, byRaw: Float64Array): void {
     const { starts, width } = this.layout;
     const { wordSize, readHeads } = this.#sizes;
     const base = element * width;

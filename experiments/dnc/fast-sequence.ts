@@ -82,12 +82,7 @@ function linearGradients(
 }
 
 /** Columns of a matrix that lies row after row. */
-function columns(
-  matrix: Float32Array,
-  width: number,
-  start: number,
-  count: number,
-): Float32Array {
+function columns(matrix: Float32Array, width: number, start: number, count: number): Float32Array {
   const rows = matrix.length / width;
   const result = new Float32Array(rows * count);
   for (let row = 0; row < rows; row++) {
@@ -202,10 +197,9 @@ export class FastSequence {
           const [scale = 1] = byLoss.dataSync();
           return shapes.map(({ name, shape }) => {
             const gradient = gradients.get(name)!;
-            return tf.tensor(
-              scale === 1 ? gradient : gradient.map((value) => scale * value),
-              [...shape],
-            );
+            return tf.tensor(scale === 1 ? gradient : gradient.map((value) => scale * value), [
+              ...shape,
+            ]);
           });
         },
       };
@@ -254,10 +248,7 @@ export class FastSequence {
     for (let element = 0; element < batchSize; element++) {
       const row = firstRow + element;
       const start = row * inputWidth;
-      inputs.set(
-        batch.observations.subarray(row * inputSize, (row + 1) * inputSize),
-        start,
-      );
+      inputs.set(batch.observations.subarray(row * inputSize, (row + 1) * inputSize), start);
       inputs.set(
         previous.readWords.subarray(element * words, (element + 1) * words),
         start + inputSize,

@@ -18,10 +18,7 @@ export function maskedCrossEntropy(
   mask: tf.Tensor,
 ): tf.Scalar {
   const batchSize = logits.shape[1] ?? 0;
-  const entropies = logits
-    .relu()
-    .sub(logits.mul(targets))
-    .add(logits.abs().neg().exp().log1p());
+  const entropies = logits.relu().sub(logits.mul(targets)).add(logits.abs().neg().exp().log1p());
   return entropies.sum(-1).mul(mask).sum().div(batchSize);
 }
 

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 
 import { defaultSettings, type MnistSettings } from '../../experiments/mnist/settings.js';
-import { chartFileName, logFileName } from '../../experiments/mnist/output.js';
+import { chartFileName, logFileName } from '../../experiments/run/output.js';
 import { packageRoot } from '../platform/package.js';
 import { ensureTensorFlowRuntime } from '../platform/tensorflow-runtime.js';
 import { float32Number, float32NumberOrNone, wholeNumber } from './option-values.js';
@@ -92,7 +92,7 @@ async function trainMnist(options: MnistOptions, command: Command): Promise<void
   // Once only: the second Ctrl-C ends the process as usual.
   process.once('SIGINT', interrupt);
   try {
-    const { prepareTensorFlowEnvironment } = await import('../../experiments/mnist/environment.js');
+    const { prepareTensorFlowEnvironment } = await import('../../experiments/run/environment.js');
     prepareTensorFlowEnvironment();
     await ensureTensorFlowRuntime({
       from: packageRoot,

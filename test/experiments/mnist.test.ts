@@ -18,7 +18,7 @@ import test from 'ava';
 
 import { gatherBatch, imageSize, loadMnist, readIdx } from '../../experiments/mnist/data.js';
 import { buildNetwork } from '../../experiments/mnist/network.js';
-import type { LogRecord, RunRecord, StepRecord } from '../../experiments/mnist/run-log.js';
+import type { LogRecord, RunRecord, StepRecord } from '../../experiments/mnist/records.js';
 import { defaultSettings } from '../../experiments/mnist/settings.js';
 import { type EpochEvent, permutation, trainOnMnist } from '../../experiments/mnist/train.js';
 
