@@ -96,7 +96,7 @@ function accessMemory(
   previous: MemoryState,
 ): MemoryState {
   const { wordSize, readHeads, writeHeads } = sizes;
-  const batchSize = controllerOutput.shape[0] ?? 0;
+  const [batchSize] = controllerOutput.shape as [number, number];
   const fromController = (layer: InterfaceLayer, ...shape: number[]) =>
     linear(
       controllerOutput,
@@ -161,7 +161,7 @@ export function stepDnc(
   input: tf.Tensor,
   previous: DncState,
 ): { readonly output: tf.Tensor; readonly state: DncState } {
-  const batchSize = input.shape[0] ?? 0;
+  const [batchSize] = input.shape as [number, number];
   const clip = (values: tf.Tensor) => values.clipByValue(-sizes.clipValue, sizes.clipValue);
   const flat = (words: tf.Tensor) => words.reshape([batchSize, -1]);
   const controller = updateController(parameters, tf.concat([input, flat(previous.readWords)], 1), {

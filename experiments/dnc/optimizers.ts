@@ -1,16 +1,37 @@
 import * as tf from '@tensorflow/tfjs-node';
 import { AliG } from 'tfjs-alig';
 
-import type { OptimizerSettings } from './settings.js';
+import type { BaselineName, OptimizerSettings } from './settings.js';
 
 /** Norm that all gradients together are clipped at, for all optimisers but ALI-G. */
 const baselineGradientNorm = 50;
 
-/** An optimiser and how it is to be used. */
-export interface PreparedOptimizer {
-  readonly optimizer: tf.Optimizer;
-  /** Norm that all gradients together are clipped at; Infinity: they are not. ALI-G ignores it. */
-  readonly maxGradientNorm: number;
+/**
+ * An optimiser and how it is to be used. Which one it is can't be asked by `instanceof`: tfjs makes
+ * that true for every optimiser and every class of optimisers.
+ */
+export type PreparedOptimizer =
+  | { readonly kind: 'alig'; readonly optimizer: AliG }
+  | {
+      readonly kind: 'clipped';
+      readonly optimizer: tf.Optimizer;
+      /** Norm that all gradients together are clipped at. */
+      readonly maxGradientNorm: number;
+    };
+
+function createBaseline(name: BaselineName, learningRate: number): tf.Optimizer {
+  switch (name) {
+    case 'sgd':
+      return tf.train.sgd(learningRate);
+    case 'momentum':
+      return tf.train.momentum(learningRate, 0.9);
+    case 'adam':
+      return tf.train.adam(learningRate, 0.9, 0.999, 1e-8);
+    case 'rmsprop':
+      return tf.train.rmsprop(learningRate, 0.9, 0, 1e-10);
+    case 'adagrad':
+      return tf.train.adagrad(learningRate, 0.1);
+  }
 }
 
 /**
@@ -19,31 +40,15 @@ export interface PreparedOptimizer {
  * starts its mean square at 0 and not at 1).
  */
 export function prepareOptimizer(settings: OptimizerSettings): PreparedOptimizer {
-  switch (settings.name) {
-    case 'alig':
-      return {
-        optimizer: new AliG({
-          maxLearningRate: settings.maxLearningRate,
-          momentum: 0,
-          epsilon: 0,
-        }),
-        maxGradientNorm: Infinity,
-      };
-    case 'sgd':
-      return clipped(tf.train.sgd(settings.learningRate));
-    case 'momentum':
-      return clipped(tf.train.momentum(settings.learningRate, 0.9));
-    case 'adam':
-      return clipped(tf.train.adam(settings.learningRate, 0.9, 0.999, 1e-8));
-    case 'rmsprop':
-      return clipped(tf.train.rmsprop(settings.learningRate, 0.9, 0, 1e-10));
-    case 'adagrad':
-      return clipped(tf.train.adagrad(settings.learningRate, 0.1));
+  if (settings.name === 'alig') {
+    const { maxLearningRate } = settings;
+    return { kind: 'alig', optimizer: new AliG({ maxLearningRate, momentum: 0, epsilon: 0 }) };
   }
-}
-
-function clipped(optimizer: tf.Optimizer): PreparedOptimizer {
-  return { optimizer, maxGradientNorm: baselineGradientNorm };
+  return {
+    kind: 'clipped',
+    optimizer: createBaseline(settings.name, settings.learningRate),
+    maxGradientNorm: baselineGradientNorm,
+  };
 }
 
 /** The norm of all tensors together. */

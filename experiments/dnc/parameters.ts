@@ -71,13 +71,13 @@ export function parameterShapes(sizes: DncSizes): ParameterShape[] {
   const { inputSize, outputSize, hiddenSize, wordSize, readHeads } = sizes;
   const controllerInputs = inputSize + readHeads * wordSize + hiddenSize;
   const widths = interfaceWidths(sizes);
-  const linear = <Prefix extends `memory_access/${InterfaceLayer}` | 'output_linear'>(
-    prefix: Prefix,
+  const linear = (
+    layer: `memory_access/${InterfaceLayer}` | 'output_linear',
     inputs: number,
     outputs: number,
   ): ParameterShape[] => [
-    { name: `${prefix}/w`, shape: [inputs, outputs], deviation: 1 / Math.sqrt(inputs) },
-    { name: `${prefix}/b`, shape: [outputs], deviation: 0 },
+    { name: `${layer}/w`, shape: [inputs, outputs], deviation: 1 / Math.sqrt(inputs) },
+    { name: `${layer}/b`, shape: [outputs], deviation: 0 },
   ];
   const controllerDeviation = 1 / Math.sqrt(controllerInputs);
   return [

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-node';
-import { AliG, NonFiniteError, type StepReport } from 'tfjs-alig';
+import { type AliG, NonFiniteError, type StepReport } from 'tfjs-alig';
 
 import { FastSequence } from './fast-sequence.js';
 import { clipByGlobalNorm, type PreparedOptimizer } from './optimizers.js';
@@ -111,20 +111,20 @@ function takeClippedStep(
  * were then.
  */
 export function takeStep(
-  { optimizer, maxGradientNorm }: PreparedOptimizer,
+  prepared: PreparedOptimizer,
   sequence: FastSequence,
   parameters: DncVariables,
   batch: SequenceBatch,
 ): TakenStep {
-  const { value, grads } = optimizer.computeGradients(
+  const { value, grads } = prepared.optimizer.computeGradients(
     () => sequence.loss(parameters, batch),
     Object.values(parameters),
   );
   tf.engine().startScope();
   try {
-    return optimizer instanceof AliG
-      ? takeAliGStep(optimizer, value, grads)
-      : takeClippedStep(optimizer, value.arraySync(), grads, maxGradientNorm);
+    return prepared.kind === 'alig'
+      ? takeAliGStep(prepared.optimizer, value, grads)
+      : takeClippedStep(prepared.optimizer, value.arraySync(), grads, prepared.maxGradientNorm);
   } finally {
     tf.engine().endScope();
     tf.dispose([value, grads]);

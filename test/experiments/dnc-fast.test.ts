@@ -54,7 +54,7 @@ function differentiate(
     const computed = tf.valueAndGrads((...tensors: tf.Tensor[]) =>
       loss(Object.fromEntries(names.map((name, i) => [name, tensors[i]])) as DncParameters),
     )(names.map((name) => parameters[name]));
-    value = (computed.value as tf.Scalar).arraySync();
+    value = computed.value.arraySync();
     names.forEach((name, i) => {
       gradients.set(name, computed.grads[i]!.dataSync<'float32'>());
     });
