@@ -67,7 +67,7 @@ export interface Linkage {
 
 /** The linkage after a write with the weights [B, W, N]. */
 export function updateLinkage(writeWeights: tf.Tensor, previous: Linkage): Linkage {
-  const slots = writeWeights.shape.at(-1) ?? 0;
+  const slots = writeWeights.shape.at(-1)!;
   const written = writeWeights.expandDims(3);
   const kept = tf.sub(1, written).sub(writeWeights.expandDims(2));
   const link = kept.mul(previous.link).add(written.mul(previous.precedence.expandDims(2)));
@@ -93,7 +93,7 @@ export function directionalWeights(
   previousReadWeights: tf.Tensor,
   forward: boolean,
 ): tf.Tensor {
-  const writeHeads = link.shape[1] ?? 0;
+  const writeHeads = link.shape[1]!;
   const starts = previousReadWeights.expandDims(1).tile([1, writeHeads, 1, 1]);
   return starts.matMul(link, false, forward).transpose([0, 2, 1, 3]);
 }
@@ -135,7 +135,7 @@ function allocationWeights(usage: tf.Tensor): tf.Tensor {
   const used = tf.sub(1, free);
   const before = withoutGradient(free, (shares) => {
     const [own, other] = [shares.expandDims(2), shares.expandDims(1)];
-    const slots = shares.shape.at(-1) ?? 0;
+    const slots = shares.shape.at(-1)!;
     const lowerIndex = tf.linalg.bandPart(tf.ones([slots, slots]), -1, 0).sub(tf.eye(slots));
     const lessUsed = other.greater(own).cast('float32');
     return lessUsed.add(other.equal(own).cast('float32').mul(lowerIndex));

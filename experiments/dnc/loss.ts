@@ -17,7 +17,7 @@ export function maskedCrossEntropy(
   targets: tf.Tensor,
   mask: tf.Tensor,
 ): tf.Scalar {
-  const batchSize = logits.shape[1] ?? 0;
+  const batchSize = logits.shape[1]!;
   const entropies = logits.relu().sub(logits.mul(targets)).add(logits.abs().neg().exp().log1p());
   return entropies.sum(-1).mul(mask).sum().div(batchSize);
 }

@@ -13,11 +13,8 @@ import {
 } from '../../experiments/dnc/addressing.js';
 import { type DncState, runDnc, zeroState } from '../../experiments/dnc/core.js';
 import { sequenceLoss } from '../../experiments/dnc/loss.js';
-import {
-  type DncParameters,
-  type ParameterName,
-  parameterShapes,
-} from '../../experiments/dnc/parameters.js';
+import { clipByGlobalNorm } from '../../experiments/dnc/optimizers.js';
+import { type DncParameters, parameterShapes } from '../../experiments/dnc/parameters.js';
 import { type RecordedModel, recordedModels, tensorOf } from '../support/golden-models.js';
 import { tensorsAdded } from '../support/tensor-count.js';
 import { assertWithin, batchOf, parametersOf, sizesOf } from './dnc-cases.js';
@@ -184,10 +181,6 @@ testRecorded('dnc-core', (t, model) => {
   }
 });
 
-function globalNorm(tensors: readonly tf.Tensor[]): number {
-  return Math.hypot(...tensors.map((tensor) => tensor.norm().arraySync() as number));
-}
-
 testRecorded('dnc-train', (t, model) => {
   const sizes = sizesOf(model);
   const parameters = parametersOf(model);
@@ -213,9 +206,14 @@ testRecorded('dnc-train', (t, model) => {
     ),
   )(names.map((name) => parameters[name]));
   assertWithin(t, model, 'cost', value);
-  assertWithin(t, model, 'global_norm', [globalNorm(grads)]);
-  names.forEach((name: ParameterName, index) => {
-    assertWithin(t, model, `grad:dnc/${name}`, grads[index]!);
-    assertWithin(t, model, `norm:dnc/${name}`, grads[index]!.norm());
-  });
+  const gradients = Object.fromEntries(names.map((name, index) => [name, grads[index]!]));
+  const clipped = clipByGlobalNorm(gradients, model.config['max_grad_norm']!);
+  assertWithin(t, model, 'global_norm', [clipped.norm]);
+  const { norm: clippedNorm } = clipByGlobalNorm(clipped.gradients, Infinity);
+  assertWithin(t, model, 'global_norm_clipped', [clippedNorm]);
+  for (const name of names) {
+    assertWithin(t, model, `grad:dnc/${name}`, gradients[name]!);
+    assertWithin(t, model, `norm:dnc/${name}`, gradients[name]!.norm());
+    assertWithin(t, model, `norm_clipped:dnc/${name}`, clipped.gradients[name]!.norm());
+  }
 });
