@@ -426,9 +426,9 @@ export class FastMemory {
         byRaw[values + place]! += byMemory * weight;
         gradients.memory[at] = byMemory * (1 - weight * step.interface[erase + place]!);
       }
-      const [allocated, byContent] = [step.allocation[i]!, step.writeContent[i]!];
-      byWriteGate += byWeight * (allocationGate * allocated + (1 - allocationGate) * byContent);
-      byAllocationGate += byWeight * writeGate * (allocated - byContent);
+      const [allocated, similar] = [step.allocation[i]!, step.writeContent[i]!];
+      byWriteGate += byWeight * (allocationGate * allocated + (1 - allocationGate) * similar);
+      byAllocationGate += byWeight * writeGate * (allocated - similar);
       this.#byAllocation[slot] = byWeight * writeGate * allocationGate;
       this.#byContent[slot] = byWeight * writeGate * (1 - allocationGate);
     }
@@ -528,9 +528,9 @@ export class FastMemory {
       const weights = (element * readHeads + head) * slots;
       const words = (element * readHeads + head) * wordSize;
       const modes = element * this.layout.width + this.layout.starts.read_mode + head * modeCount;
-      const byBackward = step.interface[modes + backwardMode]!;
-      const byForward = step.interface[modes + forwardMode]!;
-      const byContent = step.interface[modes + contentMode]!;
+      const backwardShare = step.interface[modes + backwardMode]!;
+      const forwardShare = step.interface[modes + forwardMode]!;
+      const contentShare = step.interface[modes + contentMode]!;
       step.backward.fill(0, weights, weights + slots);
       for (let to = 0; to < slots; to++) {
         const startedAt = previous.readWeights[weights + to]!;
@@ -546,9 +546,9 @@ export class FastMemory {
       for (let slot = 0; slot < slots; slot++) {
         const i = weights + slot;
         const weight =
-          byContent * step.readContent[i]! +
-          byForward * step.forward[i]! +
-          byBackward * step.backward[i]!;
+          contentShare * step.readContent[i]! +
+          forwardShare * step.forward[i]! +
+          backwardShare * step.backward[i]!;
         step.readWeights[i] = weight;
         for (let place = 0; place < wordSize; place++) {
           step.readWords[words + place]! += weight * step.memory[memory + slot * wordSize + place]!;
@@ -576,9 +576,9 @@ export class FastMemory {
       const weights = (element * readHeads + head) * slots;
       const words = (element * readHeads + head) * wordSize;
       const modes = element * width + starts.read_mode + head * modeCount;
-      const byBackward = step.interface[modes + backwardMode]!;
-      const byForward = step.interface[modes + forwardMode]!;
-      const byContent = step.interface[modes + contentMode]!;
+      const backwardShare = step.interface[modes + backwardMode]!;
+      const forwardShare = step.interface[modes + forwardMode]!;
+      const contentShare = step.interface[modes + contentMode]!;
       let byBackwardMode = 0;
       let byForwardMode = 0;
       let byContentMode = 0;
@@ -596,19 +596,19 @@ export class FastMemory {
         byBackwardMode += byWeight * step.backward[i]!;
         byForwardMode += byWeight * step.forward[i]!;
         byContentMode += byWeight * step.readContent[i]!;
-        this.#byContent[slot] = byWeight * byContent;
+        this.#byContent[slot] = byWeight * contentShare;
       }
       byRaw[modes + backwardMode] = byBackwardMode;
       byRaw[modes + forwardMode] = byForwardMode;
       byRaw[modes + contentMode] = byContentMode;
       for (let to = 0; to < slots; to++) {
-        const byArrived = byForward * byReadWeights[head * slots + to]!;
+        const byArrived = forwardShare * byReadWeights[head * slots + to]!;
         const startedAt = previous.readWeights[weights + to]!;
         let byStart = 0;
         for (let from = 0; from < slots; from++) {
           const at = links + to * slots + from;
           const link = step.link[at]!;
-          const byWayBack = byBackward * byReadWeights[head * slots + from]!;
+          const byWayBack = backwardShare * byReadWeights[head * slots + from]!;
           byPrevious[head * slots + from]! += byArrived * link;
           byStart += byWayBack * link;
           gradients.link[at]! +=
