@@ -30,7 +30,6 @@
         'NAPI_VERSION=8',
         'NAPI_CPP_EXCEPTIONS',
         'TFJS_ALIG_VERSION="<!(node -p "require(\'./package.json\').version")"',
-        'TFJS_ALIG_OP_SUFFIX="V<!(node -p "require(\'./package.json\').version.replace(/\\\\W/g, \'x\')")"',
       ],
       'conditions': [
         ['target_arch=="x64" and OS!="win"', {

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { ready, setBackend } from '@tensorflow/tfjs-core';
 import { Command, InvalidArgumentError } from 'commander';
 import { wholeNumber } from '../lib/cli/option-values.js';
-import { getThreadCount, setThreadCount } from '../lib/index.js';
+import { setThreadCount } from '../lib/index.js';
 import { loadBandwidth } from './bandwidth.js';
 import { bandwidthContenders, stepContenders } from './contenders.js';
 import { describeMachine, requireAddon } from './machine.js';
@@ -24,11 +24,8 @@ interface Options {
 
 const fromRoot = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
-/**
- * Below this many parameters a step takes about a millisecond, so that ten times as many are made;
- * and it takes one thread (NOTE [when threads pay] in native/cpu/engine.cc), so that the floor does.
- */
-const smallElements = 524_288;
+/** Below this many parameters a step takes about a millisecond, so that ten times as many are made. */
+const smallElements = 500_000;
 
 function shapesOf(text: string): Shape[] {
   try {
@@ -70,7 +67,7 @@ async function compare(shape: Shape, ballActive: boolean, rounds: Rounds): Promi
   const { elements } = workload;
   const bytesPerElement = ballActive ? 32 : 24;
   const small = elements < smallElements;
-  const memory = bandwidthContenders(loadBandwidth(), small ? 1 : getThreadCount());
+  const memory = bandwidthContenders(loadBandwidth(), requireAddon().threadsOf(elements));
   const contenders = [
     ...stepContenders.filter(({ mostElements }) => elements <= mostElements),
     ...memory.map(({ contender }) => contender),

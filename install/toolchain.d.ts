@@ -3,6 +3,11 @@ export type Compiler =
   | { readonly command: string; readonly version: string }
   | { readonly command: null; readonly missing: string };
 
+/** CUDA's compiler, or what is missing, as a sentence without its full stop. */
+export type Nvcc =
+  | { readonly command: string; readonly version: string }
+  | { readonly command: null; readonly missing: string };
+
 /** How a child process is started. */
 export interface ChildCommand {
   readonly file: string;
@@ -18,6 +23,12 @@ export function findCompiler(): Compiler;
  * and on Windows, where only node-gyp knows how to find one.
  */
 export function missingCompiler(): string | undefined;
+
+/** Finds nvcc in the folders that CUDA_HOME and CUDA_PATH name, else on the PATH. Never throws. */
+export function findNvcc(): Nvcc;
+
+/** Says that cmake, which builds the CUDA engine, is missing; undefined where it is there. */
+export function missingCMake(): string | undefined;
 
 /**
  * The environment for a native build, whether this package or an install script starts node-gyp:

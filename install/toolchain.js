@@ -32,6 +32,10 @@ const failureSigns = [
       "Node's headers are not next to the executable and could not be downloaded " +
       '(npm_config_nodedir names a folder that has include/node)',
   },
+  {
+    sign: /unsupported GNU version|unsupported clang version/,
+    missing: 'nvcc does not take this C++ compiler; CUDAHOSTCXX names an older one',
+  },
   { sign: /No space left on device|ENOSPC/, missing: 'the disk is full' },
 ];
 
@@ -41,10 +45,11 @@ function headerDirectory() {
   return existsSync(join(prefix, 'include', 'node', 'node.h')) ? prefix : undefined;
 }
 
-function runs(command) {
+/** What a command prints for `--version`; undefined where it cannot be run. */
+function versionText(command) {
   const [file = '', ...prefixArguments] = command.split(/\s+/);
   const result = spawnSync(file, [...prefixArguments, '--version'], { encoding: 'utf8' });
-  return result.status === 0 ? (result.stdout.split('\n')[0] ?? '') : undefined;
+  return result.status === 0 ? result.stdout : undefined;
 }
 
 export function findCompiler() {
@@ -55,9 +60,9 @@ export function findCompiler() {
   }
   const candidates = chosen ? [chosen] : compilerNames;
   for (const command of candidates) {
-    const version = runs(command);
+    const version = versionText(command);
     if (version !== undefined) {
-      return { command, version };
+      return { command, version: version.split('\n')[0] ?? '' };
     }
   }
   return {
@@ -71,6 +76,30 @@ export function findCompiler() {
 export function missingCompiler() {
   const compiler = findCompiler();
   return compiler.command === null && process.platform !== 'win32' ? compiler.missing : undefined;
+}
+
+export function findNvcc() {
+  const { CUDA_HOME: home, CUDA_PATH: path } = process.env;
+  const candidates = [home, path].flatMap((folder) =>
+    folder ? [join(folder, 'bin', 'nvcc')] : [],
+  );
+  for (const command of [...candidates, 'nvcc']) {
+    const text = versionText(command);
+    if (text !== undefined) {
+      const version = /release ([\d.]+)/.exec(text)?.[1] ?? 'of unknown version';
+      return { command, version };
+    }
+  }
+  return {
+    command: null,
+    missing: 'nvcc was not found, neither on the PATH nor in CUDA_HOME or CUDA_PATH',
+  };
+}
+
+export function missingCMake() {
+  return versionText('cmake') === undefined
+    ? 'cmake was not found on the PATH (on Debian and Ubuntu: apt install cmake)'
+    : undefined;
 }
 
 export function buildEnvironment() {
@@ -108,8 +137,13 @@ export function explainBuildFailure(log) {
       !line.startsWith('gyp ERR!') &&
       (/\berror(?: C\d+)?:/i.test(line) || /^gyp: |^make.*\*\*\* /.test(line)),
   );
+  const cmakeError = lines.findIndex((line) => line.startsWith('CMake Error'));
+  if (cmakeError >= 0) {
+    // "CMake Error at file:line (command):", an empty line perhaps, and then what is wrong.
+    return lines.slice(cmakeError + 1).find((line) => line !== '') ?? lines[cmakeError];
+  }
   const gypError = lines.find((line) => /^gyp ERR! stack Error: /.test(line));
-  return firstError ?? gypError?.replace(/^gyp ERR! stack Error: /, '') ?? 'node-gyp failed';
+  return firstError ?? gypError?.replace(/^gyp ERR! stack Error: /, '') ?? 'the build failed';
 }
 
 export function logEnd(log, lineCount = 40) {

@@ -1,4 +1,7 @@
 export { l2Ball, type L2Ball } from './constraints/l2-ball.js';
+export { DeviceBuffer } from './engines/device-buffer.js';
+export { crossEntropy } from './losses/cross-entropy.js';
+export { hinge, smoothedHinge } from './losses/hinge.js';
 export { AliG, type AliGOptions } from './optimizers/alig.js';
 export { assertNoRegularizers } from './optimizers/assert-no-regularizers.js';
 export {
@@ -8,9 +11,12 @@ export {
   type OptimizersByName,
 } from './optimizers/create-optimizer.js';
 export type { GradientList, GradientMap } from './optimizers/gradients.js';
+export type { Gpu } from './platform/addon.js';
+export { gpus, type Gpus } from './platform/gpus.js';
 export { getThreadCount, setThreadCount } from './platform/threads.js';
 export {
   fusedAliGStep,
+  type DeviceStepOptions,
   type FusedAliGStepSettings,
   type HostStepOptions,
   type TensorStepOptions,
@@ -21,3 +27,32 @@ export {
   type StepReport,
   type StepStatus,
 } from './step/report.js';
+export {
+  ExponentialMovingAverage,
+  type ExponentialMovingAverageOptions,
+} from './training/exponential-moving-average.js';
+export {
+  GradientAccumulator,
+  type AccumulatedGradients,
+  type MicroBatch,
+} from './training/gradient-accumulator.js';
+export {
+  exponentialDecay,
+  PlateauDecay,
+  powerDecay,
+  setLearningRate,
+  stepDecay,
+  type ExponentialDecayOptions,
+  type LearningRateSchedule,
+  type PlateauDecayOptions,
+  type PlateauDecayState,
+  type PowerDecayOptions,
+  type StepDecayOptions,
+} from './training/learning-rate.js';
+export {
+  stepLogger,
+  type StepLogger,
+  type StepLoggerOptions,
+  type StepReporter,
+  type SummaryWriter,
+} from './training/step-logger.js';

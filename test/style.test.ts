@@ -37,9 +37,12 @@ test('every file is formatted as Prettier would', async (t) => {
 });
 
 test('every C++ file is formatted as clang-format would', async (t) => {
-  const entries = await readdir(join(root, 'native'), { recursive: true });
-  const files = entries.filter((name) => /\.(?:h|cc|cu)$/.test(name));
-  t.true(files.length > 0);
-  const paths = files.map((name) => join('native', name));
+  const paths: string[] = [];
+  for (const folder of ['native', join('benchmarks', 'bandwidth')]) {
+    const entries = await readdir(join(root, folder), { recursive: true });
+    const files = entries.filter((name) => /\.(?:h|cc|cu)$/.test(name));
+    t.true(files.length > 0, folder);
+    paths.push(...files.map((name) => join(folder, name)));
+  }
   await t.notThrowsAsync(lint('clang-format', '--dry-run', '-Werror', ...paths));
 });

@@ -1,9 +1,14 @@
-/** The add-on outlives the worker threads that loaded it. */
+/** The add-on outlives the worker threads that loaded it, and other copies of it do no harm. */
 import { once } from 'node:events';
 import { execFile } from 'node:child_process';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import test from 'ava';
+import { addonState, type Addon } from '../lib/platform/addon.js';
 
 interface Answer {
   readonly engine: string;
@@ -33,6 +38,20 @@ test.serial('two workers at the same time', async (t) => {
   const [first, second] = await Promise.all([trainInWorker(), trainInWorker()]);
   t.is(first.engine, 'tensorflow-cpu');
   t.deepEqual(first, second);
+});
+
+test.serial('a second copy of the add-on registers an op of its own', async (t) => {
+  await import('@tensorflow/tfjs-node');
+  const state = addonState();
+  if (!state.addon) throw new Error(state.report);
+  const directory = await mkdtemp(join(tmpdir(), 'second-copy-'));
+  const path = join(directory, 'tfjs_alig.node');
+  await copyFile(state.path, path);
+  const copy = createRequire(import.meta.url)(path) as Addon;
+  await rm(directory, { recursive: true });
+  // To register one name twice would end the process.
+  t.not(copy.registerTensorFlowOp(), state.addon.registerTensorFlowOp());
+  t.is(copy.registerTensorFlowOp(), copy.registerTensorFlowOp());
 });
 
 test.serial('a process that stepped ends well', async (t) => {

@@ -1,5 +1,10 @@
 import { Command } from 'commander';
-import { examine, type Diagnosis, type DoctorReport } from '../platform/doctor.js';
+import {
+  examine,
+  type CudaDiagnosis,
+  type Diagnosis,
+  type DoctorReport,
+} from '../platform/doctor.js';
 
 type Row = readonly [label: string, text: string];
 
@@ -13,6 +18,27 @@ function diagnosisRow<Finding>(
   return diagnosis.status === 'works'
     ? [label, describe(diagnosis)]
     : [label, `${diagnosis.status}: ${diagnosis.problem}\nTo mend it: ${diagnosis.remedy}`];
+}
+
+function cudaRows({ nvcc, library, gpus }: CudaDiagnosis): Row[] {
+  return [
+    ['nvcc', nvcc.command === null ? nvcc.missing : `CUDA ${nvcc.version}`],
+    library
+      ? diagnosisRow('CUDA engine', library, ({ path }) => path)
+      : ['CUDA engine', 'not tried: it needs the native add-on'],
+    ...(gpus
+      ? [
+          diagnosisRow('GPU', gpus, ({ found }) =>
+            found
+              .map(
+                ({ name, computeCapability, memory }) =>
+                  `${name}, compute capability ${computeCapability}, ${(memory / 2 ** 30).toFixed(1)} GiB`,
+              )
+              .join('\n'),
+          ),
+        ]
+      : []),
+  ];
 }
 
 function rows(report: DoctorReport): Row[] {
@@ -29,8 +55,9 @@ function rows(report: DoctorReport): Row[] {
         addon.path,
       ].join('\n'),
     ),
+    ...cudaRows(report.cuda),
   ];
-  for (const { package: found, runtime, registration } of report.tensorFlow) {
+  for (const { package: found, runtime, registration, noGpu } of report.tensorFlow) {
     const title = `${found.name} ${found.version}`;
     table.push(
       diagnosisRow(
@@ -43,6 +70,14 @@ function rows(report: DoctorReport): Row[] {
         ? diagnosisRow('TensorFlow op', registration, ({ opName }) => `${opName}, in ${title}`)
         : ['TensorFlow op', `not tried in ${title}: it needs the runtime and the add-on`],
     );
+    if (noGpu) {
+      const lines = [
+        noGpu.reason ?? 'TensorFlow uses none and does not say why',
+        ...noGpu.unloadedLibraries.map(({ name, problem }) => `${name} was not loaded: ${problem}`),
+        `To mend it: ${noGpu.remedy}`,
+      ];
+      table.push(["TensorFlow's GPU", lines.join('\n')]);
+    }
   }
   if (report.tensorFlow.length === 0) {
     table.push([
@@ -53,6 +88,7 @@ function rows(report: DoctorReport): Row[] {
   table.push(
     ['Step, tfjs-node', engines.tensorFlow ?? 'none: tfjs-node does not work here'],
     ['Step, Float32Array', engines.hostArrays],
+    ['Step, DeviceBuffer', engines.deviceBuffers ?? 'none: no GPU can be used here'],
     ['Step, elsewhere', engines.otherBackends],
   );
   return table;

@@ -14,7 +14,7 @@ export function engineOfBackend(): TensorEngine {
       return stepCpuBackendTensors;
     case 'tensorflow': {
       const op = tensorFlowOp();
-      if (op.opName !== null) return (tensorFlow ??= tensorFlowEngine(op.opName));
+      if (op.opName !== null) return (tensorFlow ??= tensorFlowEngine(op));
       warnOnce(`tfjs-alig steps by slower TensorFlow.js ops: ${op.problem}`);
       return stepPortably;
     }

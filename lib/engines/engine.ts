@@ -1,5 +1,6 @@
-import type { Tensor, Variable } from '@tensorflow/tfjs-core';
+import { reshape, type Tensor, type Variable } from '@tensorflow/tfjs-core';
 import type { DeferredOutcome, StepReport } from '../step/report.js';
+import type { Suspect } from '../step/non-finite.js';
 import type { StepSettings } from '../step/settings.js';
 
 /** One step over tensors of the current backend; everything in it has been checked. */
@@ -41,4 +42,42 @@ export type TensorEngine = (step: TensorStep) => TensorStepOutcome;
 export function replaceValue(variable: Variable, value: Tensor): void {
   variable.assign(value);
   value.dispose();
+}
+
+/**
+ * The values of a velocity, in an array of their own.
+ *
+ * NOTE [velocities are read through a fresh handle]
+ * On a GPU TensorFlow keeps the host copy of a tensor's first read with the tensor's handle, and a
+ * step that writes the velocity in place behind that handle would then be invisible to the next
+ * read. A reshape has a handle of its own over the same memory, which has no host copy yet, and is
+ * disposed of with the one that it gets. So a handle that is written in place is never read, and
+ * this is the only place where velocities are. (A clone would not do: tfjs-node gives it the same
+ * handle.)
+ */
+export async function readVelocity(velocity: Tensor): Promise<Float32Array> {
+  const view = reshape(velocity, [velocity.size]);
+  try {
+    // On the cpu backend this is the real array.
+    return (await view.data<'float32'>()).slice();
+  } finally {
+    view.dispose();
+  }
+}
+
+/** The tensors of a step that may hold a number that is not finite, by the names of variables. */
+export function suspectsOf({ variables, gradients }: TensorStep): {
+  gradients: Suspect[];
+  parameters: Suspect[];
+} {
+  const suspects = (tensors: readonly (Tensor | null)[]) =>
+    tensors.flatMap((tensor, i) =>
+      tensor
+        ? {
+            name: `variable '${variables[i]!.name}'`,
+            values: () => tensor.dataSync<'float32'>(),
+          }
+        : [],
+    );
+  return { gradients: suspects(gradients), parameters: suspects(variables) };
 }

@@ -1,4 +1,5 @@
 import { tensor as makeTensor, type Tensor } from '@tensorflow/tfjs-core';
+import { wasWritten } from '../step/report.js';
 import { replaceValue, type TensorEngine } from './engine.js';
 import { stepHostArrays } from './host.js';
 
@@ -28,8 +29,7 @@ export const stepCpuBackendTensors: TensorEngine = (step) => {
     typeof step.loss === 'number' ? step.loss : step.loss.dataSync()[0]!,
     settings,
   );
-  const written = report.status === 'taken' || report.status === 'parameterOverflow';
-  if (!written) return { report, deferred: null, newVelocities: null };
+  if (!wasWritten(report)) return { report, deferred: null, newVelocities: null };
   variables.forEach((variable, i) => {
     if (gradients[i] || report.projected) {
       replaceValue(variable, tensorOver(parameters[i]!, variable));

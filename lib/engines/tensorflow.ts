@@ -1,7 +1,7 @@
 import { backend, scalar, tensor1d, type Tensor, type Variable } from '@tensorflow/tfjs-core';
 import { addonState } from '#addon';
-import { unpackReport } from '../step/report.js';
-import { packSettings } from '../step/settings.js';
+import { unpackReport, wasWritten, type EngineName } from '../step/report.js';
+import { packSettings, type StepSettings } from '../step/settings.js';
 import { replaceValue, type TensorEngine } from './engine.js';
 
 /** What tfjs-node's backend has beyond tfjs's KernelBackend (nodejs_kernel_backend.ts). */
@@ -20,14 +20,22 @@ function nodeBackend(): NodeBackend {
   return backend() as unknown as NodeBackend;
 }
 
-type Registration =
-  { readonly opName: string } | { readonly opName: null; readonly problem: string };
+/** Our op in a process's TensorFlow, and the engine that serves it. */
+export interface StepOp {
+  readonly opName: string;
+  readonly engine: Extract<EngineName, 'tensorflow-cpu' | 'tensorflow-cuda'>;
+}
+
+type Registration = StepOp | { readonly opName: null; readonly problem: string };
 
 let registration: Registration | undefined;
 
 /**
- * Registers our op with the TensorFlow of the current backend, once; never throws.
- * Where it can't be done the result says why.
+ * Registers our op with the TensorFlow of the current backend, once. Where it can't be done the
+ * result says why.
+ *
+ * @throws Error where TFJS_ALIG_THREADS or TFJS_ALIG_INSTRUCTION_SET has a wrong value: that is to
+ * be mended, and no reason for another engine.
  */
 export function tensorFlowOp(): Registration {
   registration ??= register();
@@ -37,18 +45,32 @@ export function tensorFlowOp(): Registration {
 function register(): Registration {
   const state = addonState();
   if (!state.addon) return { opName: null, problem: state.report };
-  if (nodeBackend().isUsingGpuDevice) {
-    return { opName: null, problem: 'TensorFlow uses a GPU, for which there is no op yet.' };
-  }
+  // They throw for a wrong value; out of the op it would come as a status of TensorFlow's.
+  state.addon.getThreadCount();
+  state.addon.getInstructionSet();
+  const usesGpu = nodeBackend().isUsingGpuDevice;
   try {
-    return { opName: state.addon.registerTensorFlowOp() };
+    return usesGpu
+      ? { opName: state.addon.registerTensorFlowCudaOp('GPU'), engine: 'tensorflow-cuda' }
+      : { opName: state.addon.registerTensorFlowOp(), engine: 'tensorflow-cpu' };
   } catch (error) {
-    return { opName: null, problem: error instanceof Error ? error.message : String(error) };
+    const problem = error instanceof Error ? error.message : String(error);
+    return {
+      opName: null,
+      problem: usesGpu
+        ? `TensorFlow uses a GPU, and ${problem}. npx tfjs-alig doctor says what to do.`
+        : problem,
+    };
   }
 }
 
-/** The engine for tfjs-node: one call of our op. The op's name comes from {@link tensorFlowOp}. */
-export function tensorFlowEngine(opName: string): TensorEngine {
+/** The settings' bits: tfjs-node leaves int32 in host memory, where the op's kernels read them. */
+function settingsTensor(settings: StepSettings): Tensor {
+  return tensor1d(new Int32Array(packSettings(settings).buffer), 'int32');
+}
+
+/** The engine for tfjs-node: one call of our op, which comes from {@link tensorFlowOp}. */
+export function tensorFlowEngine({ opName, engine }: StepOp): TensorEngine {
   return (step) => {
     const { variables, gradients, velocities, velocitiesInPlace } = step;
     const node = nodeBackend();
@@ -70,7 +92,7 @@ export function tensorFlowEngine(opName: string): TensorEngine {
     const sent = [
       tensor1d(positions, 'int32'),
       ...(typeof step.loss === 'number' ? [scalar(step.loss, 'float32')] : []),
-      tensor1d(packSettings(step.settings)),
+      settingsTensor(step.settings),
     ] as const;
     const [positionTensor, ...others] = sent;
     const scalars = typeof step.loss === 'number' ? others : [step.loss, ...others];
@@ -93,11 +115,11 @@ export function tensorFlowEngine(opName: string): TensorEngine {
     const newParameters = outputs.slice(0, variables.length);
     const newVelocities = outputs.slice(variables.length, -1);
     const reportTensor = outputs.at(-1)!;
-    // On the CPU the op has finished, and 8 numbers are copied: 3 us.
-    const report = unpackReport(reportTensor.dataSync<'float32'>(), 'tensorflow-cpu');
+    // The op has finished, also on a GPU, and its report is in host memory: 8 numbers, 3 us.
+    const report = unpackReport(reportTensor.dataSync<'float32'>(), engine);
     reportTensor.dispose();
 
-    if (report.status !== 'taken' && report.status !== 'parameterOverflow') {
+    if (!wasWritten(report)) {
       for (const output of [...newParameters, ...newVelocities]) output.dispose();
       return { report, deferred: null, newVelocities: null };
     }

@@ -11,12 +11,13 @@ import {
 } from '@tensorflow/tfjs-core';
 import { l2Ball, type L2Ball } from '../constraints/l2-ball.js';
 import { engineOfBackend } from '../engines/choose.js';
-import { replaceValue, type TensorStep } from '../engines/engine.js';
+import { replaceValue, suspectsOf, type TensorStep } from '../engines/engine.js';
 import { checkLoss, checkVariable, lossForBackend } from '../step/checks.js';
-import { whereNotFinite } from '../step/fused-alig-step.js';
+import { whereNotFinite } from '../step/non-finite.js';
 import {
   checkOutcome,
   NonFiniteError,
+  wasWritten,
   type DeferredOutcome,
   type StepReport,
 } from '../step/report.js';
@@ -70,14 +71,9 @@ function radiusOf(constraint: unknown): number | null {
   return l2Ball(ball.config?.radius as number).config.radius;
 }
 
-/** Whether a step ended before it wrote anything. */
-function refuses({ status }: StepReport): boolean {
-  return status !== 'taken' && status !== 'parameterOverflow';
-}
-
 /** Whether a step ended with this error before it wrote anything. */
 function wasRefused(error: unknown): boolean {
-  return error instanceof NonFiniteError && refuses(error.report);
+  return error instanceof NonFiniteError && !wasWritten(error.report);
 }
 
 function engineSettings({ constraint, ...options }: Required<AliGOptions>): StepSettings {
@@ -234,6 +230,7 @@ export class AliG extends Optimizer {
           'applyGradients(gradients, {loss}). minimize() and model.fit() hand it over by themselves.',
       );
     }
+    checkOptionNames(`${owner}: applyGradients`, step, ['loss']);
     checkLoss(owner, loss);
     const given = gradientsByVariable(owner, gradients);
     this.raiseDeferredError();
@@ -277,14 +274,15 @@ export class AliG extends Optimizer {
 
   /**
    * Takes over what {@link getWeights} gave; the tensors stay the caller's. Velocities are matched
-   * to variables by their order, with their shapes checked: names change from session to session.
-   * Before the first step that match is made when the first step names the variables.
+   * to variables when steps name them: by name where all names were saved, so that layers that were
+   * frozen for a while find theirs, else by order, because names change from session to session.
+   * Shapes are checked. Where steps have named the variables already, the match is by order.
    *
    * @throws RangeError where number or shapes do not fit: nothing was changed then.
    */
   override async setWeights(weights: NamedTensor[]): Promise<void> {
     this.assertUsable();
-    const [iterations, ...velocities] = weights;
+    const [iterations, ...velocities] = Array.isArray(weights) ? weights : [];
     if (iterations?.tensor.size !== 1) {
       throw new RangeError(
         `${owner}: setWeights takes what getWeights gave: the number of steps, then one velocity a ` +
@@ -331,10 +329,10 @@ export class AliG extends Optimizer {
       this.report = report;
       this.deferred = deferred;
       if (newVelocities) this.velocities.replace(newVelocities);
-      taken = deferred !== null || !refuses(report);
+      taken = deferred !== null || wasWritten(report);
       if (!deferred) {
         if (taken) this.incrementIterations();
-        checkOutcome(report, () => whereNotFinite(input, report));
+        checkOutcome(report, () => whereNotFinite(report, suspectsOf(input)));
       }
       deferred?.whenKnown((error) => {
         this.endDeferredStep(error, added);

@@ -35,6 +35,10 @@ export function gradientsByVariable(
   const list = Array.isArray(gradients)
     ? (gradients as GradientList)
     : Object.entries(gradients as GradientMap).map(([name, tensor]) => ({ name, tensor }));
+  list.forEach((entry: unknown, i) => {
+    if (typeof (entry as { name?: unknown } | null | undefined)?.name === 'string') return;
+    throw new TypeError(`${owner}: gradients[${i}] must be {name, tensor}, not ${shown(entry)}.`);
+  });
   const variables = variablesOf(
     owner,
     list.map(({ name }) => name),

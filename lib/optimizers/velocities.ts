@@ -8,6 +8,7 @@ import {
   type Tensor,
   type Variable,
 } from '@tensorflow/tfjs-core';
+import { readVelocity } from '../engines/engine.js';
 import { checkTensor, isOnCurrentBackend } from '../step/checks.js';
 
 /** A tensor with its name, as tf.Optimizer's getWeights and setWeights exchange them. */
@@ -23,21 +24,30 @@ interface Slot {
   velocity: Tensor | null;
 }
 
+/** A restored velocity whose variable no step has named yet. */
+interface WaitingVelocity {
+  /** Of the variable that it was saved for. */
+  readonly name: string;
+  readonly velocity: Tensor;
+}
+
 /** The slots that a step made at the end of the list. */
 export interface AddedSlots {
   readonly slots: readonly Slot[];
-  /** Their velocities had been restored. */
-  readonly restored: boolean;
+  /** What was waiting before. */
+  readonly waiting: readonly WaitingVelocity[];
 }
+
+const suffix = '/velocity';
 
 /**
  * The variables that an optimiser has been given so far, in order, and the velocity of each.
- * Velocities that were restored before the first step wait until it names the variables.
+ * Velocities that were restored before the first step wait until a step names their variables.
  */
 export class Velocities {
   private slots: Slot[] = [];
   private readonly slotsByName = new Map<string, Slot>();
-  private waiting: Tensor[] | null = null;
+  private waiting: readonly WaitingVelocity[] = [];
   /** They came out of a step and nobody else has seen them. */
   private own = false;
 
@@ -74,28 +84,28 @@ export class Velocities {
   add(variables: readonly Variable[]): AddedSlots {
     this.forgetDisposed();
     const { waiting } = this;
-    if (waiting) this.checkFit(waiting, variables);
-    this.waiting = null;
     const unknown = variables.filter(({ name }) => !this.slotsByName.has(name));
+    const restored = this.waitingFor(unknown);
+    this.waiting = waiting.filter(({ velocity }) => !restored.includes(velocity));
     const slots = unknown.map((variable, i) => {
-      const velocity = this.momentum ? (waiting?.[i] ?? keep(zerosLike(variable))) : null;
+      const velocity = this.momentum ? (restored[i] ?? keep(zerosLike(variable))) : null;
       const slot: Slot = { variable, velocity };
       this.slots.push(slot);
       this.slotsByName.set(variable.name, slot);
       this.own = false;
       return slot;
     });
-    return { slots, restored: waiting !== null };
+    return { slots, waiting };
   }
 
   /** Takes back what {@link add} did for a step that was then refused. */
-  remove({ slots, restored }: AddedSlots): void {
+  remove({ slots, waiting }: AddedSlots): void {
     this.slots.length -= slots.length;
     for (const { variable, velocity } of slots) {
       this.slotsByName.delete(variable.name);
-      if (!restored) velocity?.dispose();
+      if (!waiting.some((each) => each.velocity === velocity)) velocity?.dispose();
     }
-    if (restored) this.waiting = slots.map(({ velocity }) => velocity!);
+    this.waiting = waiting;
   }
 
   /** Takes over the velocities that a step made. */
@@ -107,23 +117,18 @@ export class Velocities {
     this.own = true;
   }
 
-  /**
-   * Copies in host memory, which is freed with the tensors; named after the variables, or by number
-   * where no step has named them yet.
-   */
+  /** Copies in host memory, which is freed with the tensors; named after the variables. */
   async copies(): Promise<NamedTensor[]> {
-    const named = this.waiting
-      ? this.waiting.map((velocity, i) => ({ name: `variable${i}`, velocity }))
-      : this.slots.flatMap(({ variable: { name }, velocity }) =>
-          velocity ? [{ name, velocity }] : [],
-        );
+    const named = [
+      ...this.slots.flatMap(({ variable: { name }, velocity }) =>
+        velocity ? [{ name, velocity }] : [],
+      ),
+      ...this.waiting,
+    ];
     const copies: NamedTensor[] = [];
     for (const { name, velocity } of named) {
-      const values = (await velocity.data<'float32'>()).slice();
-      copies.push({
-        name: `${name}/velocity`,
-        tensor: makeTensor(values, velocity.shape, 'float32'),
-      });
+      const values = await readVelocity(velocity);
+      copies.push({ name: name + suffix, tensor: makeTensor(values, velocity.shape, 'float32') });
     }
     return copies;
   }
@@ -151,19 +156,51 @@ export class Velocities {
   restore(velocities: readonly NamedTensor[]): void {
     // A clone shares the caller's buffer.
     const clones = velocities.map(({ tensor }) => keep(clone(tensor)));
-    dispose(this.waiting ?? []);
-    this.waiting = null;
-    if (this.slots.length > 0) this.replace(clones);
-    else if (clones.length > 0) this.waiting = clones;
+    this.disposeWaiting();
+    if (this.slots.length > 0) {
+      this.replace(clones);
+    } else {
+      this.waiting = velocities.map(({ name }, i) => ({
+        name: name.endsWith(suffix) ? name.slice(0, -suffix.length) : name,
+        velocity: clones[i]!,
+      }));
+    }
     this.own = false;
   }
 
   dispose(): void {
     for (const { velocity } of this.slots) velocity?.dispose();
-    dispose(this.waiting ?? []);
-    this.waiting = null;
+    this.disposeWaiting();
     this.slots = [];
     this.slotsByName.clear();
+  }
+
+  private disposeWaiting(): void {
+    dispose(this.waiting.map(({ velocity }) => velocity));
+    this.waiting = [];
+  }
+
+  /**
+   * The waiting velocity of each variable, where there is one. By name where all names were saved:
+   * a model whose layers were frozen for a while gives its variables in another order. Else by
+   * order, at the first step: names change from session to session.
+   */
+  private waitingFor(variables: readonly Variable[]): (Tensor | undefined)[] {
+    const { waiting } = this;
+    if (waiting.length === 0) return [];
+    const byName = new Map(waiting.map(({ name, velocity }) => [name, velocity]));
+    const namesMatch = variables.every(({ name }) => byName.has(name));
+    if (!namesMatch && this.slots.length === 0) {
+      const inOrder = waiting.map(({ velocity }) => velocity);
+      this.checkFit(inOrder, variables);
+      return inOrder;
+    }
+    const found = variables.filter(({ name }) => byName.has(name));
+    this.checkFit(
+      found.map(({ name }) => byName.get(name)!),
+      found,
+    );
+    return variables.map(({ name }) => byName.get(name));
   }
 
   private forgetDisposed(): void {

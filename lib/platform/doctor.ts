@@ -1,9 +1,15 @@
 import { existsSync } from 'node:fs';
-import { findCompiler, type Compiler } from '#toolchain';
+import { findCompiler, findNvcc, type Compiler, type Nvcc } from '#toolchain';
 import type { EngineName } from '../step/report.js';
-import { addonPaths } from './addon.js';
+import { addonPaths, type Gpu } from './addon.js';
 import { packageVersion } from './package.js';
 import { probe, type ProbeFindings, type ProbeOutcome } from './probe.js';
+import {
+  gpuComplaint,
+  unloadedLibraries,
+  verboseLoading,
+  type UnloadedLibrary,
+} from './tensorflow-messages.js';
 import {
   findTensorFlowPackage,
   hasRuntime,
@@ -27,6 +33,22 @@ export interface TensorFlowDiagnosis {
   readonly runtime: Diagnosis<ProbeFindings['runtime']>;
   /** The fused step as an op of that TensorFlow; null where the runtime or the add-on fails. */
   readonly registration: Diagnosis<ProbeFindings['registration']> | null;
+  /** Why tfjs-node-gpu uses no GPU; null where it does, and for tfjs-node. */
+  readonly noGpu: {
+    /** In TensorFlow's own words, where it has said so. */
+    readonly reason: string | null;
+    readonly unloadedLibraries: readonly UnloadedLibrary[];
+    readonly remedy: string;
+  } | null;
+}
+
+/** The CUDA engine and what it needs. */
+export interface CudaDiagnosis {
+  readonly nvcc: Nvcc;
+  /** The engine's own library, which nvcc builds; null where the add-on fails. */
+  readonly library: Diagnosis<{ readonly path: string }> | null;
+  /** NVIDIA's driver and GPUs, as the library sees them; null without the library. */
+  readonly gpus: Diagnosis<{ readonly found: readonly Gpu[] }> | null;
 }
 
 export interface DoctorReport {
@@ -37,6 +59,7 @@ export interface DoctorReport {
   readonly packageVersion: string;
   readonly compiler: Compiler;
   readonly addon: Diagnosis<ProbeFindings['addon']>;
+  readonly cuda: CudaDiagnosis;
   /** One entry for each installed package of tfjs-node and tfjs-node-gpu. */
   readonly tensorFlow: readonly TensorFlowDiagnosis[];
   /** Which engine a step will use, by where its tensors live. */
@@ -45,6 +68,8 @@ export interface DoctorReport {
     readonly tensorFlow: EngineName | null;
     /** Float32Arrays. */
     readonly hostArrays: EngineName;
+    /** DeviceBuffers; null where there is no GPU. */
+    readonly deviceBuffers: EngineName | null;
     /** Tensors of any other backend of TensorFlow.js. */
     readonly otherBackends: EngineName;
   };
@@ -65,7 +90,57 @@ async function examineAddon(): Promise<Diagnosis<ProbeFindings['addon']>> {
     const problem = `it has not been built (looked for ${addonPaths.join(' and ')})`;
     return { status: 'missing', problem, remedy: buildCommand };
   }
-  return diagnose(await probe('addon'), buildCommand);
+  const outcome = await probe('addon');
+  const [variable] = /\bTFJS_ALIG_[A-Z_]+/.exec(outcome.ok ? '' : outcome.problem) ?? [];
+  return diagnose(outcome, variable === undefined ? buildCommand : `unset ${variable}`);
+}
+
+/** What mends it where the engine's library finds no GPU. */
+function gpuRemedy(problem: string): string {
+  if (problem.includes('no NVIDIA driver')) {
+    return "install NVIDIA's driver, in a container: start it with --gpus all";
+  }
+  return problem.includes('update the driver')
+    ? 'install a newer NVIDIA driver, or build with an older CUDA: CUDA_HOME=... ' + buildCommand
+    : 'see what nvidia-smi says; CUDA_VISIBLE_DEVICES may hide a GPU';
+}
+
+async function examineCuda(addonWorks: boolean): Promise<CudaDiagnosis> {
+  const nvcc = findNvcc();
+  if (!addonWorks) return { nvcc, library: null, gpus: null };
+  const outcome = await probe('cuda');
+  if (!outcome.ok) {
+    const missing = /cannot open shared object file/.test(outcome.problem);
+    const library = {
+      status: missing ? 'missing' : 'broken',
+      problem: missing ? 'it has not been built' : outcome.problem,
+      remedy:
+        nvcc.command === null
+          ? `install the CUDA toolkit (https://developer.nvidia.com/cuda-downloads), then ${buildCommand}`
+          : buildCommand,
+    } as const;
+    return { nvcc, library, gpus: null };
+  }
+  const { path, gpus, gpuProblem } = outcome.finding;
+  return {
+    nvcc,
+    library: { status: 'works', path },
+    gpus:
+      gpuProblem === null
+        ? { status: 'works', found: gpus }
+        : { status: 'missing', problem: gpuProblem, remedy: gpuRemedy(gpuProblem) },
+  };
+}
+
+function whyNoGpu(errorOutput: string, command: string): NonNullable<TensorFlowDiagnosis['noGpu']> {
+  const unloaded = unloadedLibraries(errorOutput);
+  // libcuda is part of the driver, all others come with the runtime.
+  const ofRuntime = unloaded.some(({ name }) => !name.startsWith('libcuda.so'));
+  return {
+    reason: gpuComplaint(errorOutput) ?? null,
+    unloadedLibraries: unloaded,
+    remedy: ofRuntime ? `${command} --force` : gpuRemedy('no NVIDIA driver'),
+  };
 }
 
 async function examineTensorFlow(
@@ -76,7 +151,7 @@ async function examineTensorFlow(
   if (nodeProblem) {
     const remedy = 'nvm install 22';
     const runtime = { status: 'broken', problem: nodeProblem, remedy } as const;
-    return { package: found, runtime, registration: null };
+    return { package: found, runtime, registration: null, noGpu: null };
   }
   const { directory } = found;
   const gpu = found.name === tensorFlowPackageName(true);
@@ -84,27 +159,34 @@ async function examineTensorFlow(
   if (!hasRuntime(found)) {
     const problem = `${found.name} ${found.version} has no TensorFlow library yet`;
     const runtime = { status: 'missing', problem, remedy: command } as const;
-    return { package: found, runtime, registration: null };
+    return { package: found, runtime, registration: null, noGpu: null };
   }
-  const runtime = diagnose(await probe('runtime', { tensorFlowDirectory: directory }), command);
+  const outcome = await probe('runtime', {
+    tensorFlowDirectory: directory,
+    environment: gpu ? verboseLoading : {},
+  });
+  const runtime = diagnose(outcome, command);
   const registration =
     runtime.status === 'works' && addonWorks
       ? diagnose(await probe('registration', { tensorFlowDirectory: directory }), buildCommand)
       : null;
-  return { package: found, runtime, registration };
+  const noGpu =
+    gpu && runtime.status === 'works' && !runtime.usesGpu
+      ? whyNoGpu(outcome.errorOutput, command)
+      : null;
+  return { package: found, runtime, registration, noGpu };
 }
 
 function tensorFlowEngine(tensorFlow: readonly TensorFlowDiagnosis[]): EngineName | null {
-  const usable = tensorFlow.flatMap(({ runtime, registration }) =>
-    runtime.status === 'works'
-      ? // The op has a kernel for the CPU alone: where TensorFlow uses a GPU, it is not taken.
-        [registration?.status === 'works' && !runtime.usesGpu]
-      : [],
+  const engines = tensorFlow.flatMap(({ runtime, registration }): EngineName[] => {
+    if (runtime.status !== 'works') return [];
+    if (registration?.status !== 'works') return ['portable'];
+    return [runtime.usesGpu ? 'tensorflow-cuda' : 'tensorflow-cpu'];
+  });
+  const best = (['tensorflow-cuda', 'tensorflow-cpu', 'portable'] as const).find((name) =>
+    engines.includes(name),
   );
-  if (usable.length === 0) {
-    return null;
-  }
-  return usable.includes(true) ? 'tensorflow-cpu' : 'portable';
+  return best ?? null;
 }
 
 /**
@@ -118,13 +200,16 @@ export async function examine(from: string = process.cwd()): Promise<DoctorRepor
   );
   const addon = await examineAddon();
   const addonWorks = addon.status === 'works';
-  const tensorFlow = await Promise.all(
-    packages.map((found) => examineTensorFlow(found, addonWorks)),
-  );
+  const [cuda, tensorFlow] = await Promise.all([
+    examineCuda(addonWorks),
+    Promise.all(packages.map((found) => examineTensorFlow(found, addonWorks))),
+  ]);
   const diagnoses = [
     addon,
-    ...tensorFlow.flatMap(({ runtime, registration }) => [runtime, registration ?? []].flat()),
-  ];
+    cuda.library ?? [],
+    cuda.gpus ?? [],
+    ...tensorFlow.flatMap(({ runtime, registration }) => [runtime, registration ?? []]),
+  ].flat();
   return {
     platform: process.platform,
     architecture: process.arch,
@@ -133,10 +218,12 @@ export async function examine(from: string = process.cwd()): Promise<DoctorRepor
     packageVersion: packageVersion(),
     compiler: findCompiler(),
     addon,
+    cuda,
     tensorFlow,
     engines: {
       tensorFlow: tensorFlowEngine(tensorFlow),
       hostArrays: addonWorks ? 'native-cpu' : 'typescript',
+      deviceBuffers: cuda.gpus?.status === 'works' ? 'native-cuda' : null,
       otherBackends: 'portable',
     },
     healthy: diagnoses.every(({ status }) => status !== 'broken'),

@@ -1,6 +1,7 @@
 // The script that probe.ts runs in a child process: one probe, one message, end.
 import { createRequire } from 'node:module';
 import { addonState, type Addon } from './addon.js';
+import { gpus } from './gpus.js';
 import type { ProbeArguments, ProbeFindings } from './probe.js';
 
 /** The little of tfjs-node that the probes touch. */
@@ -60,8 +61,20 @@ const probes: {
   },
 
   registration(tensorFlowDirectory) {
-    loadTensorFlow(tensorFlowDirectory);
-    return { opName: loadAddon().addon.registerTensorFlowOp() };
+    const { isUsingGpuDevice } = loadTensorFlow(tensorFlowDirectory).backend();
+    const { addon } = loadAddon();
+    return {
+      opName: isUsingGpuDevice
+        ? addon.registerTensorFlowCudaOp('GPU')
+        : addon.registerTensorFlowOp(),
+    };
+  },
+
+  cuda() {
+    const { path, problem } = loadAddon().addon.getCudaLibrary();
+    if (problem !== null) throw new Error(problem);
+    const found = gpus();
+    return { path, gpus: found.gpus, gpuProblem: found.problem };
   },
 };
 

@@ -15,6 +15,7 @@ import {
   type TensorFlowPackage,
 } from './tensorflow-package.js';
 import {
+  addCudaLibraries,
   downloadWheel,
   extractRuntime,
   wheelForThisMachine,
@@ -137,7 +138,7 @@ const ownDownloadRoute: Route = {
 function wheelRoute(wheel: Wheel): Route {
   return {
     name: `the wheel ${wheel.requirement}`,
-    async fill(staging, { logPath, progress, signal }) {
+    async fill(staging, { gpu, logPath, progress, signal }) {
       // Asked before 274 MB are loaded that nothing could be linked with.
       const missing = missingCompiler();
       if (missing) {
@@ -146,6 +147,11 @@ function wheelRoute(wheel: Wheel): Route {
       const download = join(staging, 'download');
       const wheelPath = await downloadWheel(wheel, download, { logPath, progress, signal });
       await extractRuntime(wheelPath, join(staging, 'deps'), { progress, signal });
+      // On arm64 the wheel has no CUDA kernels.
+      if (gpu && process.arch === 'x64') {
+        const options = { download, logPath, progress, signal };
+        await addCudaLibraries(wheelPath, join(staging, 'deps'), options);
+      }
       await rm(download, { recursive: true });
       progress.begin("Building tfjs-node's binding");
       try {

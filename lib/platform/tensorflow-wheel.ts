@@ -1,15 +1,18 @@
 import { createWriteStream } from 'node:fs';
-import { mkdir, readdir, stat, symlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, readdir, rm, stat, symlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import yauzl from 'yauzl';
 import type { Progress } from './progress.js';
 import { runCommand } from './run-command.js';
 
-/** TensorFlow's Python package: its wheel carries the C library that tfjs-node's binding calls. */
+/**
+ * A Python package's wheel: TensorFlow's carries the C library that tfjs-node's binding calls,
+ * NVIDIA's the libraries of CUDA that TensorFlow's GPU build loads.
+ */
 export interface Wheel {
   readonly requirement: string;
-  readonly platformTag: string;
+  readonly platformTags: readonly string[];
 }
 
 const tensorFlowVersion = '2.21.0';
@@ -78,7 +81,7 @@ export function wheelForThisMachine(gpu: boolean): Wheel | { readonly problem: s
   const name = gpu || process.arch === 'arm64' ? 'tensorflow' : 'tensorflow-cpu';
   return {
     requirement: `${name}==${tensorFlowVersion}`,
-    platformTag: `manylinux_${neededGlibc.join('_')}_${machine}`,
+    platformTags: [`manylinux_${neededGlibc.join('_')}_${machine}`],
   };
 }
 
@@ -116,7 +119,7 @@ function explainPipFailure(output: string): string {
  * message that says what pip lacks.
  */
 export async function downloadWheel(
-  { requirement, platformTag }: Wheel,
+  { requirement, platformTags }: Wheel,
   directory: string,
   {
     logPath,
@@ -143,7 +146,8 @@ export async function downloadWheel(
       file: 'python3',
       arguments: [
         ...['-m', 'pip', 'download', '--no-deps', '--only-binary=:all:'],
-        ...['--python-version', pythonTag, '--implementation', 'cp', '--platform', platformTag],
+        ...['--python-version', pythonTag, '--implementation', 'cp'],
+        ...platformTags.flatMap((tag) => ['--platform', tag]),
         ...['--dest', directory, '--progress-bar', 'off', '--no-input', requirement],
       ],
       cwd: directory,
@@ -173,6 +177,39 @@ export async function downloadWheel(
   return join(directory, wheel);
 }
 
+/** Where a wheel's entry goes; undefined: nowhere. */
+type Destination = (entryName: string) => string | undefined;
+
+/** Extracts the entries that have a destination, and returns their names. */
+async function extractEntries(
+  wheelPath: string,
+  destination: Destination,
+  { progress, signal }: { progress: Progress; signal?: AbortSignal | undefined },
+): Promise<Set<string>> {
+  const archive = await yauzl.openPromise(wheelPath, { autoClose: false });
+  try {
+    const wanted: { entry: yauzl.Entry; target: string }[] = [];
+    for await (const entry of archive.eachEntry()) {
+      const target = destination(entry.fileName);
+      if (target !== undefined) wanted.push({ entry, target });
+    }
+    const total = wanted.reduce((sum, { entry }) => sum + entry.uncompressedSize, 0);
+    let done = 0;
+    for (const { entry, target } of wanted) {
+      await mkdir(dirname(target), { recursive: true });
+      const source = await archive.openReadStreamPromise(entry);
+      source.on('data', (chunk: Buffer) => {
+        done += chunk.length;
+        progress.update(done, total);
+      });
+      await pipeline(source, createWriteStream(target), signal ? { signal } : {});
+    }
+    return new Set(wanted.map(({ entry }) => entry.fileName));
+  } finally {
+    archive.close();
+  }
+}
+
 /**
  * Takes the two libraries and the headers out of the wheel into `directory`/lib and
  * `directory`/include, with the links that the linker needs. Rejects if the wheel lacks one.
@@ -188,37 +225,117 @@ export async function extractRuntime(
   ]);
   progress.begin('Extracting the TensorFlow library');
   try {
-    const archive = await yauzl.openPromise(wheelPath, { autoClose: false });
-    try {
-      const entries = new Map<string, yauzl.Entry>();
-      for await (const entry of archive.eachEntry()) {
-        entries.set(entry.fileName, entry);
-      }
-      const wanted = [...targets].map(([source, target]) => {
-        const entry = entries.get(source);
-        if (!entry) {
-          throw new Error(`the wheel ${wheelPath} has no ${source}`);
-        }
-        return { entry, target: join(directory, target) };
-      });
-      const total = wanted.reduce((sum, { entry }) => sum + entry.uncompressedSize, 0);
-      let done = 0;
-      for (const { entry, target } of wanted) {
-        await mkdir(dirname(target), { recursive: true });
-        const source = await archive.openReadStreamPromise(entry);
-        source.on('data', (chunk: Buffer) => {
-          done += chunk.length;
-          progress.update(done, total);
-        });
-        await pipeline(source, createWriteStream(target), signal ? { signal } : {});
-      }
-    } finally {
-      archive.close();
+    const extracted = await extractEntries(
+      wheelPath,
+      (name) => {
+        const target = targets.get(name);
+        return target === undefined ? undefined : join(directory, target);
+      },
+      { progress, signal },
+    );
+    for (const source of targets.keys()) {
+      if (!extracted.has(source)) throw new Error(`the wheel ${wheelPath} has no ${source}`);
     }
   } finally {
     progress.end();
   }
   for (const { file, link } of libraries) {
     await symlink(file, join(directory, 'lib', link));
+  }
+}
+
+/** The text file of a wheel that lists what its package and its extras require. */
+async function readMetadata(wheelPath: string): Promise<string> {
+  const archive = await yauzl.openPromise(wheelPath, { autoClose: false });
+  try {
+    for await (const entry of archive.eachEntry()) {
+      if (!/^[^/]+\.dist-info\/METADATA$/.test(entry.fileName)) continue;
+      const source = await archive.openReadStreamPromise(entry);
+      return Buffer.concat((await source.toArray()) as Buffer[]).toString('utf8');
+    }
+  } finally {
+    archive.close();
+  }
+  throw new Error(`the wheel ${wheelPath} has no METADATA`);
+}
+
+/**
+ * NVIDIA's packages that a wheel of TensorFlow names in its extra `and-cuda`, in the versions that
+ * it was built for.
+ */
+export function requirementsOfCuda(metadata: string): string[] {
+  return metadata.split('\n').flatMap((line) => {
+    const [, name, versions] =
+      /^Requires-Dist: *([\w.-]+) *\(?([^;()]*?)\)? *; *extra *== *["']and-cuda["']\s*$/.exec(
+        line,
+      ) ?? [];
+    return name === undefined || versions === undefined ? [] : [`${name}${versions.trim()}`];
+  });
+}
+
+/** This one carries the compiler that XLA calls; tfjs-node does not use XLA. */
+const unusedCudaPackage = /^nvidia-cuda-nvcc/;
+
+/**
+ * Downloads the CUDA libraries that the wheel of TensorFlow asks for, one package after the other,
+ * and extracts their shared libraries into `directory`/nvidia.
+ *
+ * NOTE [lookup of the CUDA libraries]
+ * TensorFlow opens them by name (dlopen of libcudnn.so.9) from libtensorflow_framework.so.2, whose
+ * RUNPATH has $ORIGIN/../nvidia/cudnn/lib and so on, made for a Python environment. Here it lies in
+ * `directory`/lib, so that this is where the dynamic loader looks: no LD_LIBRARY_PATH, which a
+ * process cannot change once it runs, and no change of a binary. That RUNPATH lacks the folder of
+ * libcusolver.so.11, which then is not found; so all libraries are linked into one of those that it
+ * has. NVIDIA's libraries find each other by RUNPATHs of the same kind, which hold for the links
+ * too, as all folders are equally deep.
+ */
+export async function addCudaLibraries(
+  wheelPath: string,
+  directory: string,
+  options: {
+    readonly download: string;
+    readonly logPath: string;
+    readonly progress: Progress;
+    readonly signal?: AbortSignal | undefined;
+  },
+): Promise<void> {
+  const requirements = requirementsOfCuda(await readMetadata(wheelPath)).filter(
+    (requirement) => !unusedCudaPackage.test(requirement),
+  );
+  if (requirements.length === 0) {
+    throw new Error(`the wheel ${wheelPath} names no CUDA libraries`);
+  }
+  for (const requirement of requirements) {
+    const folder = join(options.download, requirement.replace(/[^\w-].*$/, ''));
+    // pip takes 2014 for all older tags as well.
+    const wheel = { requirement, platformTags: ['manylinux_2_27_x86_64', 'manylinux2014_x86_64'] };
+    const path = await downloadWheel(wheel, folder, options);
+    options.progress.begin(`Extracting ${requirement}`);
+    let extracted;
+    try {
+      extracted = await extractEntries(
+        path,
+        (name) =>
+          /^nvidia\/.*\/lib\/[^/]*\.so[.\d]*$/.test(name) ? join(directory, name) : undefined,
+        options,
+      );
+    } finally {
+      options.progress.end();
+    }
+    await linkLibraries(extracted, join(directory, folderOnRunpath));
+    // 2.7 GB in all: not kept until the end.
+    await rm(folder, { recursive: true });
+  }
+}
+
+const folderOnRunpath = join('nvidia', 'cuda_runtime', 'lib');
+
+/** Links libraries, named as in their wheel, into the folder that TensorFlow looks in. */
+async function linkLibraries(names: ReadonlySet<string>, folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  for (const name of names) {
+    if (dirname(name) === folderOnRunpath) continue;
+    // From nvidia/cuda_runtime/lib to the folder that holds nvidia.
+    await symlink(join('..', '..', '..', name), join(folder, basename(name)));
   }
 }

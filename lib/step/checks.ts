@@ -1,5 +1,6 @@
 /** Checks of what a step is given; each error names the argument, what it was and the remedy. */
 import { engine, getBackend, Tensor, Variable } from '@tensorflow/tfjs-core';
+import { DeviceBuffer } from '../engines/device-buffer.js';
 import { shown } from './settings.js';
 
 /** "gradients[3] (gradient of dense/kernel)", or what else names one tensor of a step. */
@@ -130,7 +131,7 @@ interface NamedArray {
 }
 
 /** Checks that no two arrays share memory: a step would write into what it still has to read. */
-export function checkNoOverlap(arrays: readonly NamedArray[]): void {
+export function checkNoOverlap(owner: string, arrays: readonly NamedArray[]): void {
   const byBuffer = new Map<ArrayBufferLike, NamedArray[]>();
   for (const named of arrays) {
     const others = byBuffer.get(named.array.buffer);
@@ -147,7 +148,7 @@ export function checkNoOverlap(arrays: readonly NamedArray[]): void {
       if (!earlier) return;
       if (earlier.array.byteOffset + earlier.array.byteLength > later.array.byteOffset) {
         throw new Error(
-          `${earlier.label} and ${later.label} share memory; give each its own array (slice() ` +
+          `${owner}: ${earlier.label} and ${later.label} share memory; give each its own array (slice() ` +
             'makes a copy).',
         );
       }
@@ -167,6 +168,25 @@ export function checkArray(
   if (length !== undefined && array.length !== length) {
     throw new RangeError(
       `${label()} has ${array.length} elements, but its parameter has ${length}.`,
+    );
+  }
+}
+
+/** Checks one array in the memory of a GPU. */
+export function checkDeviceBuffer(
+  label: Label,
+  buffer: unknown,
+  length?: number,
+): asserts buffer is DeviceBuffer {
+  if (!(buffer instanceof DeviceBuffer)) {
+    throw new TypeError(`${label()} must be a DeviceBuffer, not ${shown(buffer)}.`);
+  }
+  if (buffer.isDisposed) {
+    throw new Error(`${label()} is disposed; keep it until the step is done.`);
+  }
+  if (length !== undefined && buffer.length !== length) {
+    throw new RangeError(
+      `${label()} has ${buffer.length} elements, but its parameter has ${length}.`,
     );
   }
 }

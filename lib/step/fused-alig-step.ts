@@ -1,9 +1,12 @@
-import { Variable, type Tensor } from '@tensorflow/tfjs-core';
+import { Tensor, type Variable } from '@tensorflow/tfjs-core';
 import { engineOfBackend } from '../engines/choose.js';
-import { replaceValue, type TensorStep } from '../engines/engine.js';
+import { stepDeviceBuffers } from '../engines/device.js';
+import { DeviceBuffer } from '../engines/device-buffer.js';
+import { replaceValue, suspectsOf, type TensorStep } from '../engines/engine.js';
 import { stepHostArrays } from '../engines/host.js';
 import {
   checkArray,
+  checkDeviceBuffer,
   checkList,
   checkLoss,
   checkNoOverlap,
@@ -12,6 +15,7 @@ import {
   checkVariable,
   lossForBackend,
 } from './checks.js';
+import { whereNotFinite } from './non-finite.js';
 import { checkOutcome, type StepReport } from './report.js';
 import { checkedSettings, checkOptionNames, shown, type StepSettings } from './settings.js';
 
@@ -44,6 +48,17 @@ export interface HostStepOptions extends FusedAliGStepSettings {
   loss: number;
 }
 
+/** Options of {@link fusedAliGStep} over arrays on a GPU, which are changed in place. */
+export interface DeviceStepOptions extends FusedAliGStepSettings {
+  /** Changed in place. */
+  parameters: readonly DeviceBuffer[];
+  /** One entry a parameter, of its length; null: no gradient in this step. */
+  gradients: readonly (DeviceBuffer | null)[];
+  /** Changed in place; needed with momentum, zeros before the first step. */
+  velocities?: readonly DeviceBuffer[];
+  loss: number;
+}
+
 /** Options of {@link fusedAliGStep} over tensors, which are assigned to the variables. */
 export interface TensorStepOptions extends FusedAliGStepSettings {
   /** Assigned new tensors; float32, on the current backend. */
@@ -55,6 +70,9 @@ export interface TensorStepOptions extends FusedAliGStepSettings {
   /** A number or a scalar tensor, on any backend. */
   loss: number | Tensor;
 }
+
+/** Options of {@link fusedAliGStep}, whatever it steps over. */
+type StepOptions = HostStepOptions | DeviceStepOptions | TensorStepOptions;
 
 const optionNames = [
   'parameters',
@@ -89,10 +107,16 @@ function settingsOf(options: FusedAliGStepSettings): StepSettings {
 }
 
 function checkedVelocities(
-  options: HostStepOptions | TensorStepOptions,
+  options: StepOptions,
   settings: StepSettings,
 ): readonly unknown[] | null {
   const { velocities, parameters } = options;
+  if (velocities !== undefined && options.momentum === undefined) {
+    throw new TypeError(
+      `${owner}: velocities are given, but no momentum; give momentum, usually 0.9, or 0 to make ` +
+        'the step without them.',
+    );
+  }
   if (settings.momentum === 0) return null;
   if (velocities === undefined) {
     throw new TypeError(
@@ -104,37 +128,55 @@ function checkedVelocities(
   return velocities;
 }
 
-function isHostStep(options: HostStepOptions | TensorStepOptions): options is HostStepOptions {
-  return !(options.parameters as readonly unknown[]).some((value) => value instanceof Variable);
+function isTensorStep(options: StepOptions): options is TensorStepOptions {
+  return (options.parameters as readonly unknown[]).some((value) => value instanceof Tensor);
 }
 
-/** The positions of those that hold a number that is not finite, as text for an error. */
-function whichNotFinite(name: string, arrays: readonly (ArrayLike<number> | null)[]): string {
-  const at = arrays.flatMap((array, i) =>
-    array && !Array.prototype.every.call(array, Number.isFinite) ? [`${name}[${i}]`] : [],
-  );
-  return at.length > 0 ? ` in ${at.join(', ')}` : '';
+function isDeviceStep(options: StepOptions): options is DeviceStepOptions {
+  return (options.parameters as readonly unknown[]).some((value) => value instanceof DeviceBuffer);
+}
+
+/** Returns a check that each value is given once, under one label; `kind` says what they are. */
+function namedOnce(kind: string, remedy: string): (label: string, value: unknown) => void {
+  const seen = new Map<unknown, string>();
+  return (label, value) => {
+    const earlier = seen.get(value);
+    if (earlier !== undefined) {
+      throw new Error(`${owner}: ${label} is the same ${kind} as ${earlier}; ${remedy}.`);
+    }
+    seen.set(value, label);
+  };
+}
+
+/** Checks one entry of a list; `length` is that of its parameter. */
+type CheckEntry = (label: string, value: unknown, length?: number) => void;
+
+/** Checks all entries of lists whose parameters have a length and no shape. */
+function checkFlatLists(
+  { parameters, gradients }: HostStepOptions | DeviceStepOptions,
+  velocities: readonly unknown[] | null,
+  check: CheckEntry,
+): void {
+  for (const [i, parameter] of parameters.entries()) {
+    check(`parameters[${i}]`, parameter);
+    const gradient = gradients[i];
+    if (gradient !== null) check(`gradients[${i}]`, gradient, parameter.length);
+    if (velocities) check(`velocities[${i}]`, velocities[i], parameter.length);
+  }
 }
 
 function stepOverArrays(options: HostStepOptions, settings: StepSettings): StepReport {
   const { parameters, gradients, loss } = options;
   const velocities = checkedVelocities(options, settings);
   const named: { label: string; array: Float32Array }[] = [];
-  const check = (list: string, i: number, array: unknown, length?: number) => {
-    const label = `${list}[${i}]`;
+  checkFlatLists(options, velocities, (label, array, length) => {
     checkArray(() => `${owner}: ${label}`, array, length);
-    named.push({ label: `${owner}: ${label}`, array });
-  };
-  parameters.forEach((parameter, i) => {
-    check('parameters', i, parameter);
-    const gradient = gradients[i];
-    if (gradient !== null) check('gradients', i, gradient, parameter.length);
-    if (velocities) check('velocities', i, velocities[i], parameter.length);
+    named.push({ label, array });
   });
   if (typeof loss !== 'number') {
     throw new TypeError(`${owner}: loss must be a number where parameters are arrays.`);
   }
-  checkNoOverlap(named);
+  checkNoOverlap(owner, named);
   checkSomeGradient(owner, gradients);
   const report = stepHostArrays(
     parameters,
@@ -143,30 +185,43 @@ function stepOverArrays(options: HostStepOptions, settings: StepSettings): StepR
     loss,
     settings,
   );
+  const suspects = (list: string, arrays: readonly (Float32Array | null)[]) =>
+    arrays.flatMap((array, i) => (array ? { name: `${list}[${i}]`, values: () => array } : []));
   checkOutcome(report, () =>
-    report.status === 'gradientNotFinite'
-      ? whichNotFinite('gradients', gradients)
-      : report.status === 'parameterOverflow'
-        ? whichNotFinite('parameters', parameters)
-        : '',
+    whereNotFinite(report, {
+      gradients: suspects('gradients', gradients),
+      parameters: suspects('parameters', parameters),
+    }),
   );
   return report;
+}
+
+function stepOverDeviceBuffers(options: DeviceStepOptions, settings: StepSettings): StepReport {
+  const { parameters, gradients, loss } = options;
+  const velocities = checkedVelocities(options, settings);
+  const checkOnce = namedOnce('DeviceBuffer', 'give each its own');
+  checkFlatLists(options, velocities, (label, buffer, length) => {
+    checkDeviceBuffer(() => `${owner}: ${label}`, buffer, length);
+    checkOnce(label, buffer);
+  });
+  if (typeof loss !== 'number') {
+    throw new TypeError(`${owner}: loss must be a number where parameters are DeviceBuffers.`);
+  }
+  checkSomeGradient(owner, gradients);
+  return stepDeviceBuffers(
+    parameters,
+    gradients,
+    (velocities ?? []) as readonly DeviceBuffer[],
+    loss,
+    settings,
+  );
 }
 
 function stepOverVariables(options: TensorStepOptions, settings: StepSettings): StepReport {
   const { parameters, gradients } = options;
   const velocities = checkedVelocities(options, settings);
-  const seen = new Map<unknown, string>();
-  const checkOnce = (label: string, variable: Variable) => {
-    const earlier = seen.get(variable);
-    if (earlier !== undefined) {
-      throw new Error(
-        `${owner}: ${label} is the same variable as ${earlier}; name each variable once.`,
-      );
-    }
-    seen.set(variable, label);
-  };
-  parameters.forEach((parameter, i) => {
+  const checkOnce = namedOnce('variable', 'name each variable once');
+  for (const [i, parameter] of parameters.entries()) {
     checkVariable(() => `${owner}: parameters[${i}]`, parameter);
     checkOnce(`parameters[${i}]`, parameter);
     const gradient = gradients[i];
@@ -184,7 +239,7 @@ function stepOverVariables(options: TensorStepOptions, settings: StepSettings): 
       checkTensor(label, velocity, parameter.shape);
       checkOnce(`velocities[${i}]`, velocity);
     }
-  });
+  }
   checkLoss(owner, options.loss);
   checkSomeGradient(owner, gradients);
   const step: TensorStep = {
@@ -200,24 +255,8 @@ function stepOverVariables(options: TensorStepOptions, settings: StepSettings): 
   newVelocities?.forEach((value, i) => {
     replaceValue((velocities as readonly Variable[])[i]!, value);
   });
-  if (!deferred) checkOutcome(report, () => whereNotFinite(step, report));
+  if (!deferred) checkOutcome(report, () => whereNotFinite(report, suspectsOf(step)));
   return report;
-}
-
-/** Names the variables whose gradients (or new values) are not finite, for an error. */
-export function whereNotFinite(step: TensorStep, report: StepReport): string {
-  const suspects: readonly (Tensor | null)[] =
-    report.status === 'gradientNotFinite'
-      ? step.gradients
-      : report.status === 'parameterOverflow'
-        ? step.variables
-        : [];
-  const names = suspects.flatMap((tensor, i) =>
-    tensor && !Array.prototype.every.call(tensor.dataSync(), Number.isFinite)
-      ? [step.variables[i]!.name]
-      : [],
-  );
-  return names.length > 0 ? ` (variable ${names.join(', ')})` : '';
 }
 
 /**
@@ -227,8 +266,9 @@ export function whereNotFinite(step: TensorStep, report: StepReport): string {
  *     gamma = min(max(loss - lowerBound, 0) / (|g|^2 + epsilon), maxLearningRate)
  *     v = momentum * v - gamma * g;  w = w - gamma * g + momentum * v;  project on |w| <= maxNorm
  *
- * Over `Float32Array`s it CHANGES PARAMETERS AND VELOCITIES IN PLACE, without a copy. Over
- * `tf.Variable`s it assigns new tensors, so that clones and snapshots stay as they were.
+ * Over `Float32Array`s and `DeviceBuffer`s (on an NVIDIA GPU) it CHANGES PARAMETERS AND VELOCITIES
+ * IN PLACE, without a copy. Over `tf.Variable`s it assigns new tensors, so that clones and snapshots
+ * stay as they were.
  *
  * The loss must be the one at the current parameters that the gradients belong to. Defaults:
  * maxLearningRate null, momentum 0, epsilon 1e-5, lowerBound 0, maxNorm null, adjustedMomentum
@@ -238,19 +278,22 @@ export function whereNotFinite(step: TensorStep, report: StepReport): string {
  * @throws TypeError, RangeError or Error for bad arguments and {@link NonFiniteError} where the
  * loss, a gradient or the step size is not finite: nothing was changed then. A NonFiniteError of
  * status 'parameterOverflow' says that the step was taken and left a parameter infinite.
- * On webgl and webgpu a NonFiniteError comes when the report is first read.
+ * On webgl and webgpu and over `DeviceBuffer`s a NonFiniteError comes when the report is first read.
  */
-export function fusedAliGStep(options: HostStepOptions | TensorStepOptions): StepReport {
+export function fusedAliGStep(
+  options: HostStepOptions | DeviceStepOptions | TensorStepOptions,
+): StepReport {
   checkOptionNames(owner, options, optionNames);
   if (!Array.isArray(options.parameters)) {
     throw new TypeError(
-      `${owner}: parameters must be an array of tf.Variable or of Float32Array, not ` +
-        `${shown(options.parameters)}.`,
+      `${owner}: parameters must be an array of tf.Variable, Float32Array or DeviceBuffer, ` +
+        `not ${shown(options.parameters)}.`,
     );
   }
   checkList(`${owner}: gradients`, options.gradients, options.parameters.length);
   const settings = settingsOf(options);
-  return isHostStep(options)
-    ? stepOverArrays(options, settings)
-    : stepOverVariables(options, settings);
+  if (isTensorStep(options)) return stepOverVariables(options, settings);
+  return isDeviceStep(options)
+    ? stepOverDeviceBuffers(options, settings)
+    : stepOverArrays(options, settings);
 }

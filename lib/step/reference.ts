@@ -21,7 +21,7 @@ function squaredNorm(tensors: readonly Float32Array[]): number {
 
 /**
  * One ALI-G step in place; a projection alone where no gradient is given.
- * Arguments as in {@link Addon.aliGStep}: lists with one entry a tensor, `velocities` unused
+ * Arguments as those of the add-on's aliGStep: lists with one entry a tensor, `velocities` unused
  * without momentum. Returns the report in the layout of native/engine/report.h.
  */
 export function referenceStep(

@@ -20,7 +20,8 @@ export type StepStatus = (typeof statuses)[number];
 
 /**
  * What one step did. All numbers are float32 values, rounded once from the double that the step
- * computed (on the portable engine: float32 arithmetic).
+ * computed (on the portable engine: float32 arithmetic). A refused step computed only what its
+ * error names; its other numbers say nothing.
  */
 export interface StepReport {
   /** The loss handed to the step (l in the paper), before the lower bound is taken off. */
@@ -43,6 +44,11 @@ export interface StepReport {
   readonly status: StepStatus;
   /** Which engine carried out the step. */
   readonly engine: EngineName;
+}
+
+/** Whether a step wrote its results: it was taken, even if it led a parameter out of float32. */
+export function wasWritten({ status }: StepReport): boolean {
+  return status === 'taken' || status === 'parameterOverflow';
 }
 
 /** Numbers in a report as engines write it: native/engine/report.h, field by field. */
@@ -149,6 +155,14 @@ const explanations: Readonly<Record<Exclude<StepStatus, 'taken'>, string>> = {
   parameterOverflow: 'a new parameter is infinite or NaN',
 };
 
+/** How many of loss, gradient norm and step size a step of this status has computed. */
+const computedNumbers: Readonly<Record<Exclude<StepStatus, 'taken'>, number>> = {
+  lossNotFinite: 1,
+  gradientNotFinite: 2,
+  stepSizeNotFinite: 3,
+  parameterOverflow: 3,
+};
+
 /**
  * Thrown when a step met a number that is not finite. Unless `report.status` is
  * 'parameterOverflow', nothing was written and the step does not count.
@@ -159,7 +173,13 @@ export class NonFiniteError extends Error {
 
   /** `where` names the tensors at fault, if they are known. */
   constructor(report: StepReport & { readonly status: Exclude<StepStatus, 'taken'> }, where = '') {
-    const numbers = `loss ${report.loss}, gradient norm ${report.gradientNorm}, step size ${report.stepSize}`;
+    // A step that is refused has not computed what comes after the number at fault.
+    const computed = [
+      `loss ${report.loss}`,
+      `gradient norm ${report.gradientNorm}`,
+      `step size ${report.stepSize}`,
+    ];
+    const numbers = computed.slice(0, computedNumbers[report.status]).join(', ');
     super(
       report.status === 'parameterOverflow'
         ? `After the ALI-G step ${explanations[report.status]}${where} (${numbers}); go back to a ` +

@@ -40,13 +40,6 @@ constexpr std::size_t kChunksAtATime = 4;
 // `npm run bench -- --shapes 1x4000000,1x8000000` shows the step on either side of it.
 constexpr std::size_t kStreamingElements = 6u << 20;
 
-int usefulThreads(std::size_t elements) {
-  const std::size_t useful = elements / kElementsPerThread;
-  const int available = threadCount();
-  return useful < static_cast<std::size_t>(available) ? (useful > 1 ? static_cast<int>(useful) : 1)
-                                                      : available;
-}
-
 // Calls work(i) for each chunk number i < count.
 template <class Work>
 void forEachChunk(std::size_t count, int threads, const Work& work) {
@@ -67,6 +60,13 @@ bool aligned(const float* pointer) { return reinterpret_cast<std::uintptr_t>(poi
 float rounded(double value) { return static_cast<float>(value); }
 
 }  // namespace
+
+int usefulThreads(std::size_t elements) {
+  const std::size_t useful = elements / kElementsPerThread;
+  const int available = threadCount();
+  return useful < static_cast<std::size_t>(available) ? (useful > 1 ? static_cast<int>(useful) : 1)
+                                                      : available;
+}
 
 CpuStep::CpuStep(std::vector<StepTensor> tensors, float loss, const AliG::Settings& settings,
                  const L2Ball& ball)

@@ -2,6 +2,7 @@
 #ifndef TFJS_ALIG_CPU_ENGINE_H_
 #define TFJS_ALIG_CPU_ENGINE_H_
 
+#include <cstddef>
 #include <vector>
 
 #include "cpu/kernels.h"
@@ -11,6 +12,9 @@
 #include "rules/l2_ball.h"
 
 namespace tfjs_alig {
+
+// How many threads a step over so many parameters takes.
+int usefulThreads(std::size_t elements);
 
 // One step. The caller runs update() and then, if projects(), project(); between the two it may
 // give a new buffer to parameters that have no gradient and so were not touched by update().

@@ -2,9 +2,10 @@
 #ifndef TFJS_ALIG_CPU_FLOATING_POINT_H_
 #define TFJS_ALIG_CPU_FLOATING_POINT_H_
 
+#include <cfenv>
 #include <cstdint>
 
-#if defined(__SSE2__)
+#if defined(__SSE2__) || defined(_M_X64)
 #include <xmmintrin.h>
 #endif
 
@@ -16,7 +17,7 @@ namespace tfjs_alig {
 // holds an IeeeArithmetic, which is round to nearest with denormals and no traps.
 class IeeeArithmetic {
  public:
-#if defined(__SSE2__)
+#if defined(__SSE2__) || defined(_M_X64)
   IeeeArithmetic() : saved_(_mm_getcsr()) { _mm_setcsr(0x1f80); }
   ~IeeeArithmetic() { _mm_setcsr(saved_); }
 
@@ -32,6 +33,17 @@ class IeeeArithmetic {
  private:
   static void set(std::uint64_t control) { asm volatile("msr fpcr, %0" : : "r"(control)); }
   std::uint64_t saved_;
+#else
+  // Round to nearest and no traps; processors of other kinds have no denormals to switch off, or
+  // the compiler no name for the switch.
+  IeeeArithmetic() {
+    std::fegetenv(&saved_);
+    std::fesetenv(FE_DFL_ENV);
+  }
+  ~IeeeArithmetic() { std::fesetenv(&saved_); }
+
+ private:
+  std::fenv_t saved_;
 #endif
  public:
   IeeeArithmetic(const IeeeArithmetic&) = delete;

@@ -27,7 +27,12 @@ const Kernels* findKernels(const std::string& name) {
 
 const Kernels* initialKernels() {
   const char* forced = std::getenv("TFJS_ALIG_INSTRUCTION_SET");
-  return forced && *forced ? findKernels(forced) : availableKernels().back();
+  if (!forced || !*forced) return availableKernels().back();
+  try {
+    return findKernels(forced);
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument(std::string("TFJS_ALIG_INSTRUCTION_SET: ") + error.what());
+  }
 }
 
 std::atomic<const Kernels*>& selected() {

@@ -3,8 +3,6 @@
 #include <napi.h>
 
 #include <cstring>
-#include <exception>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -15,6 +13,8 @@
 #include "cpu/engine.h"
 #include "cpu/kernels.h"
 #include "cpu/threads.h"
+#include "node/arguments.h"
+#include "node/device_buffers.h"
 #include "tensorflow/step_op.h"
 
 namespace tfjs_alig {
@@ -31,41 +31,6 @@ void pinThisLibrary() {
     dlopen(info.dli_fname, RTLD_LAZY | RTLD_NODELETE);
   }
 #endif
-}
-
-// Runs a callback and turns what it throws into a JavaScript error.
-template <Napi::Value (*kCallback)(const Napi::CallbackInfo&)>
-Napi::Value guarded(const Napi::CallbackInfo& info) {
-  try {
-    return kCallback(info);
-  } catch (const Napi::Error&) {
-    throw;
-  } catch (const std::exception& error) {
-    throw Napi::Error::New(info.Env(), error.what());
-  }
-}
-
-struct FloatArray {
-  float* data;
-  std::size_t size;
-};
-
-FloatArray floatArray(const Napi::Value& value, const char* name) {
-  if (!value.IsTypedArray() ||
-      value.As<Napi::TypedArray>().TypedArrayType() != napi_float32_array) {
-    throw std::invalid_argument(std::string(name) + " must be Float32Array");
-  }
-  auto array = value.As<Napi::Float32Array>();
-  return {array.Data(), array.ElementLength()};
-}
-
-FloatArray floatArrayOf(const Napi::Value& value, const char* name, std::size_t size) {
-  const FloatArray array = floatArray(value, name);
-  if (array.size != size) {
-    throw std::invalid_argument(std::string(name) + " has " + std::to_string(array.size) +
-                                " elements instead of " + std::to_string(size));
-  }
-  return array;
 }
 
 // parameters, gradients, velocities, loss, settings, report
@@ -114,6 +79,10 @@ Napi::Value registerTensorFlowOp(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), registerStepOp());
 }
 
+Napi::Value registerTensorFlowCudaOp(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), registerCudaStepOp(info[0].As<Napi::String>().Utf8Value()));
+}
+
 Napi::Value getInstructionSet(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), kernelsInUse().instructionSet);
 }
@@ -125,6 +94,11 @@ Napi::Value setInstructionSet(const Napi::CallbackInfo& info) {
 
 Napi::Value getThreadCount(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), threadCount());
+}
+
+Napi::Value threadsOf(const Napi::CallbackInfo& info) {
+  const auto elements = static_cast<std::size_t>(info[0].As<Napi::Number>().Int64Value());
+  return Napi::Number::New(info.Env(), usefulThreads(elements));
 }
 
 Napi::Value setThreads(const Napi::CallbackInfo& info) {
@@ -150,10 +124,13 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   };
   add("aliGStep", guarded<aliGStep>);
   add("registerTensorFlowOp", guarded<registerTensorFlowOp>);
+  add("registerTensorFlowCudaOp", guarded<registerTensorFlowCudaOp>);
   add("getInstructionSet", guarded<getInstructionSet>);
   add("setInstructionSet", guarded<setInstructionSet>);
   add("getThreadCount", guarded<getThreadCount>);
+  add("threadsOf", guarded<threadsOf>);
   add("setThreadCount", guarded<setThreads>);
+  addDeviceBuffers(env, exports);
   return exports;
 }
 

@@ -3,6 +3,10 @@
 #include <cstdlib>
 #include <new>
 
+#if defined(_WIN32)
+#include <malloc.h>
+#endif
+
 namespace tfjs_alig {
 namespace {
 
@@ -11,6 +15,15 @@ constexpr std::size_t kAlignment = 64;  // TensorFlow copies what is aligned to 
 // What may lie unused beside as much again as is in use: a training keeps the second set of its
 // buffers, and a program that has disposed of its model gets its memory back.
 constexpr std::size_t kSpareBytes = 16u << 20;
+
+#if defined(_WIN32)
+// Its C library has no std::aligned_alloc.
+void* allocate(std::size_t bytes) { return _aligned_malloc(bytes, kAlignment); }
+void deallocate(void* buffer) { _aligned_free(buffer); }
+#else
+void* allocate(std::size_t bytes) { return std::aligned_alloc(kAlignment, bytes); }
+void deallocate(void* buffer) { std::free(buffer); }
+#endif
 
 }  // namespace
 
@@ -25,7 +38,7 @@ void* BufferPool::take(std::size_t bytes) {
   void* buffer;
   std::vector<void*>& fitting = free_[capacity];
   if (fitting.empty()) {
-    buffer = std::aligned_alloc(kAlignment, capacity);
+    buffer = allocate(capacity);
     if (!buffer) throw std::bad_alloc();
   } else {
     buffer = fitting.back();
@@ -48,7 +61,7 @@ void BufferPool::release(void* buffer) {
   // Largest first would be the better fit, but any order bounds the memory, and this is rare.
   for (auto& [size, buffers] : free_) {
     while (freeBytes_ > takenBytes_ + kSpareBytes && !buffers.empty()) {
-      std::free(buffers.back());
+      deallocate(buffers.back());
       buffers.pop_back();
       freeBytes_ -= size;
     }

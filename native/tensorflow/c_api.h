@@ -8,11 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 
-struct TF_Buffer {
-  const void* data;
-  std::size_t length;
-  void (*data_deallocator)(void* data, std::size_t length);
-};
 struct TF_KernelBuilder;
 struct TF_OpDefinitionBuilder;
 struct TF_OpKernelConstruction;
@@ -40,9 +35,8 @@ namespace tfjs_alig {
   X(TF_NewKernelBuilder, TF_KernelBuilder*,                                                     \
     (const char*, const char*, void* (*)(TF_OpKernelConstruction*),                             \
      void (*)(void*, TF_OpKernelContext*), void (*)(void*)))                                    \
+  X(TF_KernelBuilder_HostMemory, void, (TF_KernelBuilder*, const char*))                        \
   X(TF_RegisterKernelBuilder, void, (const char*, TF_KernelBuilder*, TF_Status*))               \
-  X(TF_GetRegisteredKernelsForOp, TF_Buffer*, (const char*, TF_Status*))                        \
-  X(TF_DeleteBuffer, void, (TF_Buffer*))                                                        \
   X(TF_OpKernelConstruction_GetAttrInt32, void,                                                 \
     (TF_OpKernelConstruction*, const char*, std::int32_t*, TF_Status*))                         \
   X(TF_OpKernelConstruction_Failure, void, (TF_OpKernelConstruction*, TF_Status*))              \

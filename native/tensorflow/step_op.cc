@@ -1,23 +1,46 @@
 #include "tensorflow/step_op.h"
 
+#include <cmath>
+#include <cstdint>
 #include <cstring>
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <set>
+#include <sstream>
 #include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "cpu/engine.h"
+#include "cpu/floating_point.h"
+#include "cuda/session.h"
 #include "tensorflow/buffer_pool.h"
 #include "tensorflow/c_api.h"
 
 namespace tfjs_alig {
 namespace {
 
-// The op's name carries the package's version: the registry belongs to the process, and two
-// versions of the package may be loaded in it.
-constexpr const char kOpName[] = "TfjsAligStep" TFJS_ALIG_OP_SUFFIX;
+// The op's name, which is this copy's alone: the registry belongs to the process, other copies of
+// the package (of another version, or the same one twice) may be loaded in it, and to register a
+// name a second time ends the process. No lock of ours holds another copy off, so that asking the
+// registry first would not do: its worker thread may register between the answer and our turn.
+const std::string& opName() {
+  static const char ours = 0;
+  static const std::string name = [] {
+    std::ostringstream text;
+    text << "TfjsAligStepAt" << std::hex << reinterpret_cast<std::uintptr_t>(&ours);
+    return text.str();
+  }();
+  return name;
+}
+
+// The same with the CUDA engine on TensorFlow's CPU device, for tests without a GPU.
+const std::string& cudaOnCpuOpName() {
+  static const std::string name = opName() + "CudaOnCpu";
+  return name;
+}
 
 // Attributes are part of TensorFlow's kernel cache key, so that only what stays the same from step
 // to step is one; hyper-parameters come in as an input.
@@ -32,13 +55,17 @@ constexpr const char* kInputs[] = {
     "velocities: velocity_count * float",
     "gradient_positions: int32",  // which parameter each gradient belongs to, ascending
     "loss: float",
-    "settings: float",  // AliG::Settings, then the radius of the L2 ball
+    // The bits of AliG::Settings, then of the radius of the L2 ball. As int32, because tfjs-node
+    // leaves those in host memory, where the GPU's kernel needs them, and moves floats to the GPU.
+    "settings: int32",
 };
 constexpr const char* kOutputs[] = {
     "new_parameters: parameter_count * float",
     "new_velocities: new_velocity_count * float",
     "report: float",
 };
+// What the kernel on a GPU reads or writes on the host. All else stays where it is.
+constexpr const char* kHostMemory[] = {"gradient_positions", "settings", "report"};
 
 struct TensorDeleter {
   void operator()(TF_Tensor* tensor) const { tensorFlow().TF_DeleteTensor(tensor); }
@@ -71,91 +98,53 @@ struct Counts {
   std::int32_t newVelocities;
 };
 
-// One run of the op's kernel.
-class StepKernel {
- public:
-  StepKernel(const Counts& counts, TF_OpKernelContext* context)
-      : counts_(counts), context_(context) {}
+float* floats(const TF_Tensor* tensor) {
+  return static_cast<float*>(tensorFlow().TF_TensorData(tensor));
+}
 
-  void run() {
-    std::vector<StepTensor> tensors(static_cast<std::size_t>(counts_.parameters));
+// What a run of the op's kernel was given, on any device.
+class StepInputs {
+ public:
+  StepInputs(const Counts& counts, TF_OpKernelContext* context)
+      : counts_(counts), context_(context) {
+    tensors.resize(static_cast<std::size_t>(counts_.parameters));
     inputs_.reserve(tensors.size() * 3 + 3);
     for (StepTensor& tensor : tensors) {
-      TF_Tensor* const parameter = nextInput();
+      const TF_Tensor* const parameter = next();
       tensor.size = tensorFlow().TF_TensorByteSize(parameter) / sizeof(float);
       tensor.parameter = floats(parameter);
     }
     std::vector<const float*> gradients;
     gradients.reserve(static_cast<std::size_t>(counts_.gradients));
-    for (std::int32_t i = 0; i < counts_.gradients; ++i) gradients.push_back(floats(nextInput()));
+    for (std::int32_t i = 0; i < counts_.gradients; ++i) gradients.push_back(floats(next()));
     for (std::int32_t i = 0; i < counts_.velocities; ++i) {
-      float* const velocity = floats(nextInput());
+      float* const velocity = floats(next());
       tensors[static_cast<std::size_t>(i)].velocity = velocity;
       tensors[static_cast<std::size_t>(i)].newVelocity = velocity;
     }
-    const auto* positions =
-        static_cast<const std::int32_t*>(tensorFlow().TF_TensorData(nextInput()));
+    const auto* positions = static_cast<const std::int32_t*>(tensorFlow().TF_TensorData(next()));
     for (std::size_t i = 0; i < gradients.size(); ++i) {
       tensors[static_cast<std::size_t>(positions[i])].gradient = gradients[i];
     }
-    const float loss = *floats(nextInput());
-    const float* const settings = floats(nextInput());
-    AliG::Settings alig;
+    loss = floats(next());
+    settings = floats(next());
     std::memcpy(&alig, settings, sizeof alig);
-    const L2Ball ball{settings[AliG::kSettings]};
-
-    std::vector<TensorPointer> newParameters(tensors.size());
-    std::vector<TensorPointer> newVelocities(static_cast<std::size_t>(counts_.newVelocities));
-    for (std::size_t i = 0; i < tensors.size(); ++i) {
-      if (tensors[i].size == 0) continue;
-      if (tensors[i].gradient) {
-        newParameters[i] = pooledLike(parameterInput(i));
-        tensors[i].newParameter = floats(newParameters[i].get());
-      }
-      if (!newVelocities.empty()) {
-        newVelocities[i] = pooledLike(parameterInput(i));
-        tensors[i].newVelocity = floats(newVelocities[i].get());
-        if (!tensors[i].gradient) {
-          std::memcpy(tensors[i].newVelocity, tensors[i].velocity, tensors[i].size * sizeof(float));
-        }
-      }
-    }
-
-    const bool stepWanted = counts_.gradients > 0;
-    CpuStep step(std::move(tensors), loss, alig, ball);
-    bool written = true;
-    if (stepWanted) {
-      written = step.update();
-    } else {
-      step.measureParameters();
-    }
-    if (step.projects()) {
-      for (std::size_t i = 0; i < newParameters.size(); ++i) {
-        StepTensor& tensor = step.tensor(i);
-        if (tensor.gradient || tensor.size == 0) continue;
-        newParameters[i] = pooledLike(parameterInput(i));
-        tensor.newParameter = floats(newParameters[i].get());
-      }
-      step.project();
-    }
-
-    // What was not written goes on as it is: the output shares the input's buffer.
-    for (std::size_t i = 0; i < newParameters.size(); ++i) {
-      setOutput(i, written && newParameters[i] ? newParameters[i].get() : parameterInput(i));
-    }
-    for (std::size_t i = 0; i < newVelocities.size(); ++i) {
-      setOutput(newParameters.size() + i,
-                written && newVelocities[i] ? newVelocities[i].get() : velocityInput(i));
-    }
-    setReport(newParameters.size() + newVelocities.size(), step.report());
+    ball.radius = settings[AliG::kSettings];
   }
+
+  const TF_Tensor* parameter(std::size_t index) const { return inputs_[index].get(); }
+  const TF_Tensor* velocity(std::size_t index) const {
+    return inputs_[static_cast<std::size_t>(counts_.parameters + counts_.gradients) + index].get();
+  }
+
+  std::vector<StepTensor> tensors;  // new values in place; gradients null where there are none
+  const float* loss;                // on the kernel's device
+  const float* settings;            // on the host, as are:
+  AliG::Settings alig;
+  L2Ball ball;
 
  private:
-  static float* floats(const TF_Tensor* tensor) {
-    return static_cast<float*>(tensorFlow().TF_TensorData(tensor));
-  }
-
-  TF_Tensor* nextInput() {
+  const TF_Tensor* next() {
     TF_Tensor* tensor = nullptr;
     tensorFlow().TF_GetInput(context_, static_cast<int>(inputs_.size()), &tensor, status_);
     status_.check("TF_GetInput");
@@ -163,45 +152,156 @@ class StepKernel {
     return tensor;
   }
 
-  TF_Tensor* parameterInput(std::size_t index) const { return inputs_[index].get(); }
-
-  TF_Tensor* velocityInput(std::size_t index) const {
-    return inputs_[static_cast<std::size_t>(counts_.parameters + counts_.gradients) + index].get();
-  }
-
-  // A tensor of the same shape over a buffer of the pool.
-  static TensorPointer pooledLike(const TF_Tensor* tensor) {
-    std::vector<std::int64_t> shape(static_cast<std::size_t>(tensorFlow().TF_NumDims(tensor)));
-    for (std::size_t i = 0; i < shape.size(); ++i) {
-      shape[i] = tensorFlow().TF_Dim(tensor, static_cast<int>(i));
-    }
-    const std::size_t bytes = tensorFlow().TF_TensorByteSize(tensor);
-    const auto giveBack = [](void* data, std::size_t, void*) {
-      BufferPool::instance().release(data);
-    };
-    return TensorPointer(
-        tensorFlow().TF_NewTensor(TF_FLOAT, shape.data(), static_cast<int>(shape.size()),
-                                  BufferPool::instance().take(bytes), bytes, giveBack, nullptr));
-  }
-
-  void setOutput(std::size_t index, const TF_Tensor* tensor) {
-    tensorFlow().TF_SetOutput(context_, static_cast<int>(index), tensor, status_);
-    status_.check("TF_SetOutput");
-  }
-
-  void setReport(std::size_t index, const StepReport& report) {
-    const std::int64_t length = kReportFields;
-    const TensorPointer output(tensorFlow().TF_AllocateOutput(
-        context_, static_cast<int>(index), TF_FLOAT, &length, 1, sizeof report, status_));
-    status_.check("TF_AllocateOutput");
-    std::memcpy(tensorFlow().TF_TensorData(output.get()), &report, sizeof report);
-  }
-
   const Counts& counts_;
   TF_OpKernelContext* context_;
   Status status_;
   std::vector<TensorPointer> inputs_;
 };
+
+std::vector<std::int64_t> shapeOf(const TF_Tensor* tensor) {
+  std::vector<std::int64_t> shape(static_cast<std::size_t>(tensorFlow().TF_NumDims(tensor)));
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    shape[i] = tensorFlow().TF_Dim(tensor, static_cast<int>(i));
+  }
+  return shape;
+}
+
+// Where a run of the op's kernel puts its results.
+class StepOutputs {
+ public:
+  explicit StepOutputs(TF_OpKernelContext* context) : context_(context) {}
+
+  void set(std::size_t index, const TF_Tensor* tensor) {
+    tensorFlow().TF_SetOutput(context_, static_cast<int>(index), tensor, status_);
+    status_.check("TF_SetOutput");
+  }
+
+  // A new tensor from TensorFlow's allocator, on the kernel's device unless it is in kHostMemory.
+  TensorPointer allocate(std::size_t index, const std::vector<std::int64_t>& shape,
+                         std::size_t bytes) {
+    TensorPointer output(
+        tensorFlow().TF_AllocateOutput(context_, static_cast<int>(index), TF_FLOAT, shape.data(),
+                                       static_cast<int>(shape.size()), bytes, status_));
+    status_.check("TF_AllocateOutput");
+    return output;
+  }
+
+  TensorPointer allocateLike(std::size_t index, const TF_Tensor* tensor) {
+    return allocate(index, shapeOf(tensor), tensorFlow().TF_TensorByteSize(tensor));
+  }
+
+  void setReport(std::size_t index, const StepReport& report) {
+    const TensorPointer output = allocate(index, {kReportFields}, sizeof report);
+    std::memcpy(tensorFlow().TF_TensorData(output.get()), &report, sizeof report);
+  }
+
+ private:
+  TF_OpKernelContext* context_;
+  Status status_;
+};
+
+// A tensor of the same shape over a buffer of the pool.
+TensorPointer pooledLike(const TF_Tensor* tensor) {
+  const std::vector<std::int64_t> shape = shapeOf(tensor);
+  const std::size_t bytes = tensorFlow().TF_TensorByteSize(tensor);
+  const auto giveBack = [](void* data, std::size_t, void*) {
+    BufferPool::instance().release(data);
+  };
+  return TensorPointer(
+      tensorFlow().TF_NewTensor(TF_FLOAT, shape.data(), static_cast<int>(shape.size()),
+                                BufferPool::instance().take(bytes), bytes, giveBack, nullptr));
+}
+
+// One run of the kernel on the CPU.
+void runOnCpu(const Counts& counts, TF_OpKernelContext* context) {
+  StepInputs inputs(counts, context);
+  StepOutputs outputs(context);
+  std::vector<StepTensor>& tensors = inputs.tensors;
+  std::vector<TensorPointer> newParameters(tensors.size());
+  std::vector<TensorPointer> newVelocities(static_cast<std::size_t>(counts.newVelocities));
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    if (tensors[i].size == 0) continue;
+    if (tensors[i].gradient) {
+      newParameters[i] = pooledLike(inputs.parameter(i));
+      tensors[i].newParameter = floats(newParameters[i].get());
+    }
+    if (!newVelocities.empty()) {
+      newVelocities[i] = pooledLike(inputs.parameter(i));
+      tensors[i].newVelocity = floats(newVelocities[i].get());
+      if (!tensors[i].gradient) {
+        std::memcpy(tensors[i].newVelocity, tensors[i].velocity, tensors[i].size * sizeof(float));
+      }
+    }
+  }
+
+  const bool stepWanted = counts.gradients > 0;
+  CpuStep step(std::move(tensors), *inputs.loss, inputs.alig, inputs.ball);
+  bool written = true;
+  if (stepWanted) {
+    written = step.update();
+  } else {
+    step.measureParameters();
+  }
+  if (step.projects()) {
+    for (std::size_t i = 0; i < newParameters.size(); ++i) {
+      StepTensor& tensor = step.tensor(i);
+      if (tensor.gradient || tensor.size == 0) continue;
+      newParameters[i] = pooledLike(inputs.parameter(i));
+      tensor.newParameter = floats(newParameters[i].get());
+    }
+    step.project();
+  }
+
+  // What was not written goes on as it is: the output shares the input's buffer.
+  for (std::size_t i = 0; i < newParameters.size(); ++i) {
+    outputs.set(i, written && newParameters[i] ? newParameters[i].get() : inputs.parameter(i));
+  }
+  for (std::size_t i = 0; i < newVelocities.size(); ++i) {
+    outputs.set(newParameters.size() + i,
+                written && newVelocities[i] ? newVelocities[i].get() : inputs.velocity(i));
+  }
+  outputs.setReport(newParameters.size() + newVelocities.size(), step.report());
+}
+
+// NOTE [nothing moves over PCIe]
+// On a GPU the pointers to parameters, gradients, velocities and the loss are device pointers, of
+// TensorFlow's inputs and of the outputs that it allocates on the same device, and only the engine
+// looks at what they point to. Over the bus go the list of tensors (64 bytes each), settings and
+// launches on the way there and the report (32 bytes) on the way back.
+//
+// One run of the kernel on a GPU.
+void runOnGpu(const Counts& counts, TF_OpKernelContext* context) {
+  // For the simulated GPU, whose kernels run on this thread: NOTE [denormals].
+  const IeeeArithmetic ieee;
+  StepInputs inputs(counts, context);
+  StepOutputs outputs(context);
+  std::vector<StepTensor>& tensors = inputs.tensors;
+  const bool mayProject = std::isfinite(inputs.ball.radius);
+  // Held to the end: they are the memory that the step writes.
+  std::vector<TensorPointer> allocated;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    StepTensor& tensor = tensors[i];
+    // An empty tensor's address may be null, which says that there is no gradient.
+    static const float kEmptyGradient = 0.0f;
+    if (tensor.size == 0 && counts.gradients > 0) tensor.gradient = &kEmptyGradient;
+    tensor.newParameter = nullptr;
+    if (tensor.gradient || mayProject) {
+      // TensorFlow's allocator is the pool here: NOTE [buffer ownership] asks for memory that no
+      // other tensor has, and TF_AllocateOutput never hands on that of an input.
+      allocated.push_back(outputs.allocateLike(i, inputs.parameter(i)));
+      tensor.newParameter = floats(allocated.back().get());
+    } else {
+      outputs.set(i, inputs.parameter(i));
+    }
+    if (counts.newVelocities > 0) {
+      allocated.push_back(outputs.allocateLike(tensors.size() + i, inputs.velocity(i)));
+      tensor.newVelocity = floats(allocated.back().get());
+    }
+  }
+  const StepReport report =
+      CudaSession::instance().stepInTensorFlow({tensors, inputs.loss, 0.0f, inputs.settings});
+  outputs.setReport(tensors.size() + static_cast<std::size_t>(counts.newVelocities), report);
+}
 
 void* createKernel(TF_OpKernelConstruction* construction) {
   Status status;
@@ -223,9 +323,10 @@ void* createKernel(TF_OpKernelConstruction* construction) {
   }
 }
 
+template <void (*kRun)(const Counts&, TF_OpKernelContext*)>
 void computeKernel(void* kernel, TF_OpKernelContext* context) {
   try {
-    StepKernel(*static_cast<const Counts*>(kernel), context).run();
+    kRun(*static_cast<const Counts*>(kernel), context);
   } catch (const std::exception& error) {
     Status status;
     status.set(error.what());
@@ -235,42 +336,64 @@ void computeKernel(void* kernel, TF_OpKernelContext* context) {
 
 void deleteKernel(void* kernel) { delete static_cast<Counts*>(kernel); }
 
-// Another copy of the package may have registered the op of this version; a second registration
-// would end the process.
-bool registeredAlready() {
+using ComputeKernel = void (*)(void*, TF_OpKernelContext*);
+
+void registerOpDefinition(const char* opName) {
   Status status;
-  TF_Buffer* const kernels = tensorFlow().TF_GetRegisteredKernelsForOp(kOpName, status);
-  if (!kernels) return false;
-  const bool found = kernels->length > 0;
-  tensorFlow().TF_DeleteBuffer(kernels);
-  return found;
+  const TensorFlow& tf = tensorFlow();
+  TF_OpDefinitionBuilder* const op = tf.TF_NewOpDefinitionBuilder(opName);
+  for (const char* attribute : kAttributes) tf.TF_OpDefinitionBuilderAddAttr(op, attribute);
+  for (const char* input : kInputs) tf.TF_OpDefinitionBuilderAddInput(op, input);
+  for (const char* output : kOutputs) tf.TF_OpDefinitionBuilderAddOutput(op, output);
+  // Velocities may be written in place, so that the op must not be folded or repeated.
+  tf.TF_OpDefinitionBuilderSetIsStateful(op, true);
+  tf.TF_RegisterOpDefinition(op, status);
+  status.check("TF_RegisterOpDefinition");
+}
+
+void registerKernel(const char* opName, const std::string& deviceType, ComputeKernel compute) {
+  Status status;
+  const TensorFlow& tf = tensorFlow();
+  TF_KernelBuilder* const kernel =
+      tf.TF_NewKernelBuilder(opName, deviceType.c_str(), createKernel, compute, deleteKernel);
+  if (deviceType == "GPU") {
+    for (const char* name : kHostMemory) tf.TF_KernelBuilder_HostMemory(kernel, name);
+  }
+  tf.TF_RegisterKernelBuilder(opName, kernel, status);
+  status.check("TF_RegisterKernelBuilder");
+}
+
+// Registers what was not registered before: a second op of a name would end the process, a second
+// kernel would make it ambiguous.
+void registerOnce(const std::string& opName, const std::string& deviceType, ComputeKernel compute) {
+  static std::mutex mutex;
+  static std::set<std::string> ops;
+  static std::set<std::pair<std::string, std::string>> kernels;
+  const std::lock_guard<std::mutex> lock(mutex);
+  if (ops.count(opName) == 0) registerOpDefinition(opName.c_str());
+  ops.insert(opName);
+  const std::pair<std::string, std::string> kernel{opName, deviceType};
+  if (kernels.count(kernel) == 0) registerKernel(opName.c_str(), deviceType, compute);
+  kernels.insert(kernel);
 }
 
 }  // namespace
 
 std::string registerStepOp() {
-  static std::mutex mutex;
-  static bool registered = false;
-  const std::lock_guard<std::mutex> lock(mutex);
-  if (registered) return kOpName;
-  const TensorFlow& tf = tensorFlow();
-  if (!registeredAlready()) {
-    Status status;
-    TF_OpDefinitionBuilder* const op = tf.TF_NewOpDefinitionBuilder(kOpName);
-    for (const char* attribute : kAttributes) tf.TF_OpDefinitionBuilderAddAttr(op, attribute);
-    for (const char* input : kInputs) tf.TF_OpDefinitionBuilderAddInput(op, input);
-    for (const char* output : kOutputs) tf.TF_OpDefinitionBuilderAddOutput(op, output);
-    // Velocities may be written in place, so that the op must not be folded or repeated.
-    tf.TF_OpDefinitionBuilderSetIsStateful(op, true);
-    tf.TF_RegisterOpDefinition(op, status);
-    status.check("TF_RegisterOpDefinition");
-    tf.TF_RegisterKernelBuilder(
-        kOpName, tf.TF_NewKernelBuilder(kOpName, "CPU", createKernel, computeKernel, deleteKernel),
-        status);
-    status.check("TF_RegisterKernelBuilder");
+  registerOnce(opName(), "CPU", computeKernel<runOnCpu>);
+  return opName();
+}
+
+std::string registerCudaStepOp(const std::string& deviceType) {
+  CudaSession::instance();
+  if (deviceType == "CPU") {
+    registerOnce(cudaOnCpuOpName(), deviceType, computeKernel<runOnGpu>);
+    return cudaOnCpuOpName();
   }
-  registered = true;
-  return kOpName;
+  // With the kernel for the CPU, so that tensors that were put there are served as well.
+  registerStepOp();
+  registerOnce(opName(), deviceType, computeKernel<runOnGpu>);
+  return opName();
 }
 
 }  // namespace tfjs_alig

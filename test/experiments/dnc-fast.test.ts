@@ -12,11 +12,11 @@ import {
 } from '../../experiments/dnc/parameters.js';
 import { drawBatch, publishedTask, type SequenceBatch } from '../../experiments/dnc/repeat-copy.js';
 import { type DncSizes, publishedSizes } from '../../experiments/dnc/sizes.js';
-import { recordedModels } from '../support/golden-models.js';
+import { goldenNetworks } from '../support/golden-models.js';
 import { tensorCount, tensorsAdded } from '../support/tensor-count.js';
 import { assertWithin, batchOf, parametersOf, sizesOf } from './dnc-cases.js';
 
-for (const model of recordedModels('dnc-train')) {
+for (const model of goldenNetworks('dnc-train')) {
   test.serial(`the fast form of ${model.id} is as recorded`, (t) => {
     const parameters = parametersOf(model);
     const { loss, logits, gradients } = new FastSequence(sizesOf(model)).differentiate(

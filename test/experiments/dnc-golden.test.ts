@@ -15,15 +15,15 @@ import { type DncState, runDnc, zeroState } from '../../experiments/dnc/core.js'
 import { sequenceLoss } from '../../experiments/dnc/loss.js';
 import { clipByGlobalNorm } from '../../experiments/dnc/optimizers.js';
 import { type DncParameters, parameterShapes } from '../../experiments/dnc/parameters.js';
-import { type RecordedModel, recordedModels, tensorOf } from '../support/golden-models.js';
+import { type GoldenNetwork, goldenNetworks } from '../support/golden-models.js';
 import { tensorsAdded } from '../support/tensor-count.js';
-import { assertWithin, batchOf, parametersOf, sizesOf } from './dnc-cases.js';
+import { assertWithin, batchOf, inputOf, parametersOf, sizesOf } from './dnc-cases.js';
 
 const steps = [0, 1, 2];
 
 /** A test for each recorded case of a kind, which has to leave no tensors behind. */
-function testRecorded(kind: string, check: (t: ExecutionContext, model: RecordedModel) => void) {
-  for (const model of recordedModels(kind)) {
+function testRecorded(kind: string, check: (t: ExecutionContext, model: GoldenNetwork) => void) {
+  for (const model of goldenNetworks(kind)) {
     test.serial(`${model.id} is as recorded`, (t) => {
       const added = tensorsAdded(() => {
         tf.tidy(() => {
@@ -37,7 +37,7 @@ function testRecorded(kind: string, check: (t: ExecutionContext, model: Recorded
 
 testRecorded('dnc-cosine', (t, model) => {
   for (const step of steps) {
-    const input = (name: string) => tensorOf(model.inputs, `${name}:${step}`);
+    const input = (name: string) => inputOf(model, `${name}:${step}`);
     const memory = input('memory');
     const keys = input('keys');
     const strengths = input('strengths');
@@ -53,14 +53,14 @@ testRecorded('dnc-cosine', (t, model) => {
 
 testRecorded('dnc-linkage', (t, model) => {
   let linkage: Linkage = {
-    link: tensorOf(model.inputs, 'link:init'),
-    precedence: tensorOf(model.inputs, 'precedence:init'),
+    link: inputOf(model, 'link:init'),
+    precedence: inputOf(model, 'precedence:init'),
   };
   for (const step of steps) {
-    linkage = updateLinkage(tensorOf(model.inputs, `write_weights:${step}`), linkage);
+    linkage = updateLinkage(inputOf(model, `write_weights:${step}`), linkage);
     assertWithin(t, model, `link:${step}`, linkage.link);
     assertWithin(t, model, `precedence:${step}`, linkage.precedence);
-    const readWeights = tensorOf(model.inputs, `prev_read_weights:${step}`);
+    const readWeights = inputOf(model, `prev_read_weights:${step}`);
     for (const direction of ['forward', 'backward']) {
       const weights = directionalWeights(linkage.link, readWeights, direction === 'forward');
       assertWithin(t, model, `${direction}:${step}`, weights);
@@ -69,10 +69,10 @@ testRecorded('dnc-linkage', (t, model) => {
 });
 
 testRecorded('dnc-freeness', (t, model) => {
-  let usage = tensorOf(model.inputs, 'usage:init');
+  let usage = inputOf(model, 'usage:init');
   const names = ['write_weights', 'free_gate', 'read_weights', 'write_gates', 'prev_usage'];
   for (const step of steps) {
-    const input = (name: string) => tensorOf(model.inputs, `${name}:${step}`);
+    const input = (name: string) => inputOf(model, `${name}:${step}`);
     const current = usage;
     const values = names.map((name) => (name === 'prev_usage' ? current : input(name)));
     const compute = (...[written, free, read, gates, previous]: tf.Tensor[]) => {
@@ -100,9 +100,9 @@ testRecorded('dnc-freeness', (t, model) => {
 });
 
 testRecorded('dnc-erase-write', (t, model) => {
-  let memory = tensorOf(model.inputs, 'memory:init');
+  let memory = inputOf(model, 'memory:init');
   for (const step of steps) {
-    const input = (name: string) => tensorOf(model.inputs, `${name}:${step}`);
+    const input = (name: string) => inputOf(model, `${name}:${step}`);
     memory = eraseAndWrite(memory, input('address'), input('erase'), input('values'));
     assertWithin(t, model, `memory:${step}`, memory);
   }
@@ -134,7 +134,7 @@ function sorted(tensor: tf.Tensor, rowLength: number): Float32Array {
 /** What of the last state does not depend on the order of the slots. */
 function assertInvariants(
   t: ExecutionContext,
-  model: RecordedModel,
+  model: GoldenNetwork,
   state: DncState,
   names: readonly (keyof DncState)[],
 ): void {
@@ -155,9 +155,9 @@ testRecorded('dnc-core', (t, model) => {
   const initialState = slotsAreFree
     ? zero
     : (Object.fromEntries(
-        stateEntries.map(([key, name]) => [key, tensorOf(model.inputs, `state:${name}:init`)]),
+        stateEntries.map(([key, name]) => [key, inputOf(model, `state:${name}:init`)]),
       ) as unknown as DncState);
-  const x = tensorOf(model.inputs, 'x');
+  const x = inputOf(model, 'x');
   const { outputs, states } = runDnc(sizes, parametersOf(model), x, initialState);
   assertWithin(t, model, 'outputs', outputs);
   states.forEach((state, step) => {
@@ -190,10 +190,10 @@ testRecorded('dnc-train', (t, model) => {
     Object.entries(model.params).map(([name, { shape }]) => [name, shape]),
   );
   const count = Object.values(parameters).reduce((sum, { size }) => sum + size, 0);
-  t.is(count, model.n_params!);
+  t.is(count, model.n_params);
 
   const batch = batchOf(model);
-  const x = tensorOf(model.inputs, 'observations');
+  const x = inputOf(model, 'observations');
   const { outputs, states } = runDnc(sizes, parameters, x, zeroState(sizes, batch.batchSize));
   assertWithin(t, model, 'logits', outputs);
   assertInvariants(t, model, states.at(-1)!, ['memory', 'readWeights', 'writeWeights', 'usage']);

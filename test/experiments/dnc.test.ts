@@ -30,7 +30,7 @@ import {
   trainDnc,
   type TrainingEvent,
 } from '../../experiments/dnc/train.js';
-import { recordedModels, valuesOf } from '../support/golden-models.js';
+import { decodeRecorded, goldenNetworks } from '../support/golden-models.js';
 import { tensorCount, tensorsAdded } from '../support/tensor-count.js';
 import {
   openElements,
@@ -46,10 +46,11 @@ test.after.always(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-for (const model of recordedModels('dnc-task')) {
+for (const model of goldenNetworks('dnc-task')) {
   for (const sample of [0, 1, 2]) {
     test(`${model.id}: sequences are laid out as in sample ${sample}`, (t) => {
-      const recorded = (name: string) => Array.from(valuesOf(model.expected, `${name}:${sample}`));
+      const recorded = (name: string) =>
+        Array.from(decodeRecorded(model.expected[`${name}:${sample}`]!));
       const { batchSize, bits } = publishedTask;
       const observations = recorded('observations');
       const sequences = recorded('length').map((length, element): Sequence => {

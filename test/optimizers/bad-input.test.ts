@@ -354,6 +354,14 @@ const optimizerRows: Row<OptimizerFixture>[] = [
     message: /there is a gradient for '[^']+', but no variable of that name/,
   },
   {
+    title: 'an unknown option beside the loss',
+    run: (f) => {
+      f.applyAny({ [f.bias.name]: f.biasGradient }, { loss: 2, epsilon: 0 });
+    },
+    error: TypeError,
+    message: /applyGradients has no option 'epsilon'; its options are loss/,
+  },
+  {
     title: 'a variable named twice',
     run: (f) => {
       const entry = { name: f.bias.name, tensor: f.biasGradient };
@@ -418,6 +426,14 @@ const optimizerRows: Row<OptimizerFixture>[] = [
     error: TypeError,
     message: /gradient of '[^']+' must be a tf.Tensor, not an object \(Float32Array\)/,
   },
+  ...[null, undefined, 'bias', Float32Array.of(1)].map((entry) => ({
+    title: `a list with ${String(entry)} in it`,
+    run: (f: OptimizerFixture) => {
+      f.applyAny([entry], { loss: 2 });
+    },
+    error: TypeError,
+    message: /gradients\[0\] must be \{name, tensor\}, not /,
+  })),
   {
     title: 'a gradient on another backend',
     run: (f) => {
@@ -686,6 +702,12 @@ const commonRows = [
     message: /velocities are missing, which momentum 0.5 needs/,
   },
   {
+    title: 'velocities without momentum',
+    change: () => ({ momentum: undefined }),
+    error: TypeError,
+    message: /velocities are given, but no momentum; give momentum, usually 0.9, or 0/,
+  },
+  {
     title: 'velocities that are null',
     change: () => ({ velocities: null }),
     error: TypeError,
@@ -695,7 +717,8 @@ const commonRows = [
     title: 'parameters that are no list',
     change: ({ parameters }: { parameters: unknown[] }) => ({ parameters: parameters[0] }),
     error: TypeError,
-    message: /parameters must be an array of tf.Variable or of Float32Array, not an object/,
+    message:
+      /parameters must be an array of tf.Variable, Float32Array or DeviceBuffer, not an object/,
   },
   {
     title: 'gradients that are no list',
@@ -792,6 +815,12 @@ const variableRows: Row<VariablesFixture>[] = [
     run: with_((f) => ({ parameters: [f.parameters[0], f.gradients[1]] })),
     error: TypeError,
     message: /parameters\[1\] must be a tf.Variable, not an object/,
+  },
+  {
+    title: 'tensors in place of all variables',
+    run: with_((f) => ({ parameters: f.gradients })),
+    error: TypeError,
+    message: /parameters\[0\] must be a tf.Variable, not an object/,
   },
   {
     title: 'foreign velocities: tensors',
@@ -1013,7 +1042,7 @@ const arrayRows: Row<ArraysFixture>[] = [
     error: NonFiniteError,
     message:
       row.status === 'gradientNotFinite'
-        ? /a gradient is not finite in gradients\[1\]/
+        ? /a gradient is not finite \(gradients\[1\]\)/
         : row.message,
   })),
 ];

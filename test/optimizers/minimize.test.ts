@@ -111,6 +111,28 @@ for (const backend of backendNames) {
     tf.dispose([listed, other]);
   });
 
+  test.serial(`a variable that was disposed of gives up its velocity (${backend})`, async (t) => {
+    await useBackend(backend);
+    const before = tensorCount();
+    const kept = newVariable(3, 4);
+    const optimizer = new AliG({ maxLearningRate: 0.25 });
+    for (let size = 1; size <= 3; size++) {
+      const initial = tf.ones([size]);
+      // One name for all, which tfjs allows where the former variable is gone.
+      const passing = tf.variable(initial, true, `passing ${backend}`);
+      initial.dispose();
+      optimizer.minimize(halfSquares(kept, passing), false, [kept, passing]);
+      optimizer.minimize(halfSquares(kept, passing), false, [kept, passing]);
+      passing.dispose();
+    }
+    optimizer.minimize(halfSquares(kept), false, [kept]);
+    t.is(report(optimizer).engine, engineOf[backend]);
+    t.is(tensorCount(), before + 2, 'the variable that is left and its velocity');
+    optimizer.dispose();
+    kept.dispose();
+    t.is(tensorCount(), before);
+  });
+
   test.serial(`minimize works inside tf.tidy (${backend})`, async (t) => {
     await useBackend(backend);
     const plain = newVariable(3, 4);

@@ -2,13 +2,28 @@
  * What a strict TypeScript project writes on this package's types. Never run: test/package.test.ts
  * compiles it against the packed package.
  */
-import { sum, variable, zeros, type Optimizer, type Scalar } from '@tensorflow/tfjs-core';
+import {
+  sum,
+  train,
+  variable,
+  zeros,
+  type Optimizer,
+  type Scalar,
+  type Tensor,
+} from '@tensorflow/tfjs-core';
 import {
   AliG,
   createOptimizer,
+  crossEntropy,
+  ExponentialMovingAverage,
   fusedAliGStep,
+  GradientAccumulator,
   l2Ball,
   NonFiniteError,
+  PlateauDecay,
+  setLearningRate,
+  stepDecay,
+  stepLogger,
   type AliGOptions,
   type EngineName,
   type StepReport,
@@ -41,6 +56,26 @@ export const served: EngineName = fusedAliGStep({
 export const unclipped: number | null = report.unclippedStepSize;
 export const tellsWhy = (error: unknown) => error instanceof NonFiniteError && error.report.status;
 
+export const losses: Tensor = crossEntropy(weights, weights);
+const accumulator = new GradientAccumulator();
+accumulator.add({ [weights.name]: null }, { loss: 0.5, examples: 3 });
+unbounded.applyGradients(accumulator.take().gradients, { loss: accumulator.take().loss });
+accumulator.applyTo(optimizer);
+setLearningRate(optimizer, stepDecay({ learningRate: 1, afterEpochs: [2], factor: 0.5 })(3));
+export const plateau: number = new PlateauDecay({ learningRate: 1, mode: 'min' }).update(0.5);
+const average = new ExponentialMovingAverage([weights], { decay: 0.9 });
+export const evaluated: Promise<number> = average.withAverages(() => Promise.resolve(1));
+export const logged: (epoch: number, logs?: Record<string, number>) => void = stepLogger(
+  unbounded,
+  {
+    tensorBoard: null,
+  },
+).onEpochEnd;
+
+// @ts-expect-error: an optimiser of tfjs does not report its steps
+stepLogger(train.sgd(1));
+// @ts-expect-error: the number of examples is missing
+accumulator.add({ [weights.name]: null }, { loss: 0.5 });
 // @ts-expect-error: the option is called maxLearningRate
 export const misspelt = new AliG({ learningRate: 0.1 });
 // @ts-expect-error: maxLearningRate has no default

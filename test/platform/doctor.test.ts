@@ -46,9 +46,41 @@ test('with the add-on and a runtime a step is an op of TensorFlow', async (t) =>
   t.deepEqual(report.engines, {
     tensorFlow: 'tensorflow-cpu',
     hostArrays: 'native-cpu',
+    deviceBuffers: null,
     otherBackends: 'portable',
   });
 });
+
+test('environment variables set the instruction set and the number of threads', async (t) => {
+  const { report } = await examine(packageRoot, packageRoot, {
+    TFJS_ALIG_INSTRUCTION_SET: 'baseline',
+    TFJS_ALIG_THREADS: '3',
+  });
+  t.like(report.addon, { status: 'works', instructionSet: 'baseline', threads: 3 });
+});
+
+for (const [variable, value] of [
+  ['TFJS_ALIG_INSTRUCTION_SET', 'avx3'],
+  ['TFJS_ALIG_THREADS', 'abc'],
+] as const) {
+  test(`a wrong value of ${variable} is named by the doctor and by a step`, async (t) => {
+    const environment = { [variable]: value };
+    const { report, exitCode } = await examine(packageRoot, packageRoot, environment);
+    t.is(exitCode, 1);
+    t.like(report.addon, { status: 'broken', remedy: `unset ${variable}` });
+    const script =
+      "import * as tf from '@tensorflow/tfjs-node'; import { AliG } from 'tfjs-alig';" +
+      'const variable = tf.variable(tf.ones([2]));' +
+      'try { new AliG({ maxLearningRate: 1 }).minimize(() => variable.square().sum()); }' +
+      'catch (error) { console.log(`[${error.message}]`); }';
+    const { output } = await runNode(['--input-type=module', '--eval', script], {
+      cwd: packageRoot,
+      environment,
+    });
+    // Without a "TF_Status" before it.
+    t.regex(output, new RegExp(`^\\[${variable}.*'${value}'`, 'm'));
+  });
+}
 
 test('an add-on that cannot be loaded is broken, and the exit code is 1', async (t) => {
   const folder = packageWithoutAddon(t);
@@ -64,7 +96,10 @@ test('an add-on that cannot be loaded is broken, and the exit code is 1', async 
 test('an add-on that ends its process does not end the doctor', async (t) => {
   const source = '#include <stdlib.h>\n__attribute__((constructor)) void end(void) { abort(); }\n';
   const folder = packageWithAddonSource(t, source);
-  const built = await runNode([join('install', 'build.js'), '--strict'], { cwd: folder });
+  const built = await runNode([join('install', 'build.js'), '--strict'], {
+    cwd: folder,
+    environment: { TFJS_ALIG_SKIP_CUDA: '1' },
+  });
   t.is(built.exitCode, 0, built.output);
   const { report, exitCode } = await examine(folder, packageRoot);
   t.is(exitCode, 1);

@@ -21,6 +21,8 @@ export interface StepCase {
   readonly settings?: Partial<SettingOptions>;
   /** Steps that are taken one after the other. Default: 3. */
   readonly steps?: number;
+  /** Seed of values whose sum of squares depends on the order of additions; see {@link onEdge}. */
+  readonly orderSeed?: number;
 }
 
 export interface StepData {
@@ -45,7 +47,8 @@ const shapes: StepCase[] = [
   { title: '1,000 tensors', sizes: Array.from({ length: 1000 }, (_, i) => (i * 7919) % 1500) },
   {
     title: 'more chunks than a chunk has elements',
-    sizes: Array.from({ length: CHUNK_SIZE + 1500 }, (_, i) => i % 4),
+    // Two in three have elements, and so a chunk: 16,500 of 24,750.
+    sizes: Array.from({ length: 24_750 }, (_, i) => i % 3),
     steps: 1,
   },
   { title: 'enough for 8 threads', sizes: [600_000, 3, 900_001, 1_300_007], steps: 2 },
@@ -63,6 +66,14 @@ const values: StepCase[] = [
     gradientScale: 1e-38,
     velocityScale: 1e-38,
     steps: 2,
+  },
+  {
+    title: 'denormal parameters on several threads',
+    sizes: [600_001, 500_000],
+    parameterScale: 1e-40,
+    gradientScale: 1e-38,
+    velocityScale: 1e-38,
+    steps: 1,
   },
   {
     title: 'velocities that decay out of the normal range',
@@ -121,7 +132,56 @@ const forms: StepCase[] = [
   },
 ];
 
-export const stepCases: readonly StepCase[] = [...shapes, ...values, ...forms];
+/** 2^27, whose square has neighbours 4 apart among the doubles. */
+const large = 2 ** 27;
+
+/**
+ * Reports are float32 and hide the last bits of a sum. These cases show them: one value is 2^27 and
+ * a few are 1, so that what is added to 2^54 as 1 or 2 is lost, and what has come together to 3
+ * before is not. The order decides whether the sum is 2^54 or more, and that decides whether the
+ * parameters are outside a ball of radius 2^27, and whether (1 + 2^-52) / sum is more than a maximal
+ * learning rate of 2^-54.
+ */
+const orders: StepCase[] = Array.from({ length: 48 }, (_, i) => ({
+  title: `order of additions, seed ${i + 1}`,
+  sizes:
+    i % 6 === 0
+      ? // A chunk for each element: the order in which the sums of chunks are added.
+        Array.from({ length: 150 }, () => 1)
+      : [[LANE_COUNT], [3 * LANE_COUNT + 5], [5, 2 * LANE_COUNT, 3], [CHUNK_SIZE]][i % 4]!,
+  settings: {
+    maxLearningRate: large ** -2,
+    momentum: 0,
+    epsilon: 0,
+    lowerBound: -(2 ** -52),
+    maxNorm: large,
+  },
+  loss: 1,
+  orderSeed: i + 1,
+  steps: 1,
+}));
+
+export const stepCases: readonly StepCase[] = [...shapes, ...values, ...forms, ...orders];
+
+/**
+ * Overwrites arrays with zeros, one 2^27 and 2 to 7 ones: anywhere, or only where the tree of lanes
+ * brings them together with the large one in its last or in its first additions.
+ */
+function onEdge(arrays: readonly Float32Array[], random: () => number): void {
+  const below = (count: number) => Math.floor(random() * count);
+  const places = arrays.flatMap((array) => Array.from(array.keys(), (i) => ({ array, i })));
+  for (const array of arrays) array.fill(0);
+  const put = (place: number, value: number) => {
+    const { array, i } = places[place]!;
+    array[i] = value;
+  };
+  const largePlace = below(places.length);
+  const stride = [1, 4, 128][below(3)]!;
+  const first = largePlace % stride;
+  const sharing = Math.ceil((places.length - first) / stride);
+  for (let ones = 2 + below(6); ones > 0; ones--) put(first + below(sharing) * stride, 1);
+  put(largePlace, large);
+}
 
 /** The settings of a case. */
 export function settingsOf(stepCase: StepCase) {
@@ -137,7 +197,7 @@ export function settingsOf(stepCase: StepCase) {
 }
 
 function generate(stepCase: StepCase): StepData {
-  const random = randomNumbers(20_200_426);
+  const random = randomNumbers(stepCase.orderSeed ?? 20_200_426);
   const arrays = (scale: number) =>
     stepCase.sizes.map((size) => {
       const array = new Float32Array(size);
@@ -145,11 +205,15 @@ function generate(stepCase: StepCase): StepData {
       return array;
     });
   const without = new Set(stepCase.withoutGradient);
+  const parameters = arrays(stepCase.parameterScale ?? 1);
+  const gradients = arrays(stepCase.gradientScale ?? 1);
+  if (stepCase.orderSeed !== undefined) {
+    onEdge(gradients, random);
+    onEdge(parameters, random);
+  }
   return {
-    parameters: arrays(stepCase.parameterScale ?? 1),
-    gradients: arrays(stepCase.gradientScale ?? 1).map((array, i) =>
-      without.has(i) ? null : array,
-    ),
+    parameters,
+    gradients: gradients.map((array, i) => (without.has(i) ? null : array)),
     velocities: arrays(stepCase.velocityScale ?? 1),
   };
 }

@@ -1,0 +1,86 @@
+#include "cuda/loaded_library.h"
+
+#include <cstdlib>
+
+#if !defined(_WIN32)
+#include <dlfcn.h>
+#endif
+
+namespace tfjs_alig {
+namespace {
+
+#if defined(_WIN32)
+CudaLibraryState load() {
+  CudaLibraryState state;
+  state.problem = "the CUDA engine is not available on Windows yet";
+  return state;
+}
+#else
+std::string folderOf(const std::string& path) { return path.substr(0, path.find_last_of('/')); }
+
+std::string libraryPath() {
+  const char* const chosen = std::getenv("TFJS_ALIG_CUDA_LIBRARY");
+  if (chosen && *chosen) return chosen;
+  Dl_info addon;
+  if (!dladdr(reinterpret_cast<void*>(&cudaLibraryState), &addon) || !addon.dli_fname) return "";
+  return folderOf(folderOf(addon.dli_fname)) + "/cuda/libtfjs_alig_cuda.so";
+}
+
+// Fills `library` and returns what is wrong with the file, or an empty text.
+std::string lookUp(const std::string& path, CudaLibrary& library) {
+  // RTLD_NODELETE: TensorFlow's threads and JavaScript's finalizers call it as long as they live.
+  void* const loaded = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+  if (!loaded) return dlerror();
+  using Version = decltype(&tfjs_alig_cuda_version);
+  const auto version = reinterpret_cast<Version>(dlsym(loaded, "tfjs_alig_cuda_version"));
+  if (!version) return path + " is not the CUDA engine of tfjs-alig";
+  // Before any other function is looked up: another version may have others, under these names too.
+  if (std::string(version()) != TFJS_ALIG_VERSION) {
+    return "it was built from version " + std::string(version()) +
+           ", and this package is " TFJS_ALIG_VERSION;
+  }
+#define TFJS_ALIG_LOOK_UP(name)                                           \
+  library.name = reinterpret_cast<decltype(&name)>(dlsym(loaded, #name)); \
+  if (!library.name) return "it has no function " #name;
+  TFJS_ALIG_CUDA_FUNCTIONS(TFJS_ALIG_LOOK_UP)
+#undef TFJS_ALIG_LOOK_UP
+  return "";
+}
+
+CudaLibraryState load() {
+  static CudaLibrary library;
+  CudaLibraryState state;
+  state.path = libraryPath();
+  state.problem = lookUp(state.path, library);
+  if (state.problem.empty()) state.library = &library;
+  return state;
+}
+#endif
+
+}  // namespace
+
+const CudaLibraryState& cudaLibraryState() {
+  static const CudaLibraryState* const state = new CudaLibraryState(load());
+  return *state;
+}
+
+const CudaLibrary& cudaLibrary() {
+  const CudaLibraryState& state = cudaLibraryState();
+  if (!state.library) {
+    throw std::runtime_error("the CUDA engine could not be loaded: " + state.problem);
+  }
+  return *state.library;
+}
+
+std::vector<TfjsAligCudaDevice> cudaDevices() {
+  const CudaLibrary& library = cudaLibrary();
+  int count = 0;
+  callCuda(library.tfjs_alig_cuda_device_count, &count);
+  std::vector<TfjsAligCudaDevice> devices(static_cast<std::size_t>(count));
+  for (int index = 0; index < count; ++index) {
+    callCuda(library.tfjs_alig_cuda_device, index, &devices[static_cast<std::size_t>(index)]);
+  }
+  return devices;
+}
+
+}  // namespace tfjs_alig

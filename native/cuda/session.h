@@ -1,0 +1,61 @@
+// The one engine that a process has on a GPU, shared by device buffers and by the TensorFlow op.
+#ifndef TFJS_ALIG_CUDA_SESSION_H_
+#define TFJS_ALIG_CUDA_SESSION_H_
+
+#include <cstddef>
+#include <mutex>
+#include <vector>
+
+#include "cuda/loaded_library.h"
+#include "engine/report.h"
+#include "engine/tensors.h"
+
+namespace tfjs_alig {
+
+struct CudaStep {
+  const std::vector<StepTensor>& tensors;  // of device pointers
+  const float* loss;                       // on the GPU; null: lossValue
+  float lossValue;
+  const float* settings;  // AliG::Settings, then the radius of the L2 ball, on the host
+};
+
+// Safe from several threads: calls take turns, because an engine serves one thread at a time.
+// Every function throws std::runtime_error with what CUDA says.
+class CudaSession {
+ public:
+  // On GPU 0 (CUDA_VISIBLE_DEVICES chooses which one that is), which is also the one that
+  // TensorFlow places ops on. It is never destroyed: JavaScript may give memory back at exit.
+  // Throws std::runtime_error with the reason where there is no GPU.
+  static CudaSession& instance();
+
+  float* allocate(std::size_t elements);
+  void free(float* memory);
+  void upload(float* to, const float* from, std::size_t elements);
+  void download(float* to, const float* from, std::size_t elements);
+  // Enqueues a copy on the GPU.
+  void copy(float* to, const float* from, std::size_t elements);
+
+  // Enqueues a step; `report` is a slot of takeReport.
+  void step(const CudaStep& step, float* report);
+  // Waits for the whole GPU, makes a step and waits for its end: NOTE [order with TensorFlow].
+  StepReport stepInTensorFlow(const CudaStep& step);
+
+  // Memory of the GPU for one report. Slots are used again in the order of the stream.
+  float* takeReport();
+  void releaseReport(float* report);
+
+ private:
+  explicit CudaSession(int device);
+  void enqueue(const CudaStep& step, float* report);
+  float* allocateLocked(std::size_t elements);
+  float* takeReportLocked();
+
+  std::mutex mutex_;
+  const CudaLibrary& library_;
+  TfjsAligCudaEngine* engine_ = nullptr;
+  std::vector<float*> freeReports_;
+};
+
+}  // namespace tfjs_alig
+
+#endif  // TFJS_ALIG_CUDA_SESSION_H_

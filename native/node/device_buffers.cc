@@ -1,0 +1,203 @@
+#include "node/device_buffers.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cpu/floating_point.h"
+#include "cuda/loaded_library.h"
+#include "cuda/session.h"
+#include "node/arguments.h"
+#include "rules/alig.h"
+
+namespace tfjs_alig {
+namespace {
+
+// An array of float32 in the memory of the GPU, until it is disposed of or its handle is garbage.
+class DeviceMemory {
+ public:
+  DeviceMemory(Napi::Env env, std::size_t size)
+      : size_(size), data_(CudaSession::instance().allocate(size)) {
+    // Else the garbage collector takes a handle for a few bytes and lets the GPU run full.
+    Napi::MemoryManagement::AdjustExternalMemory(env, bytes());
+  }
+  DeviceMemory(const DeviceMemory&) = delete;
+  DeviceMemory& operator=(const DeviceMemory&) = delete;
+
+  void dispose(Napi::Env env) {
+    if (!data_) return;
+    float* const data = data_;
+    data_ = nullptr;
+    Napi::MemoryManagement::AdjustExternalMemory(env, -bytes());
+    // Waits for steps that still use it.
+    CudaSession::instance().free(data);
+  }
+
+  std::size_t size() const { return size_; }
+  float* data() const {
+    if (!data_) throw std::invalid_argument("a device buffer is disposed");
+    return data_;
+  }
+
+ private:
+  std::int64_t bytes() const { return static_cast<std::int64_t>(size_ * sizeof(float)); }
+
+  std::size_t size_;
+  float* data_;
+};
+
+void finalizeMemory(Napi::Env env, DeviceMemory* memory) {
+  try {
+    memory->dispose(env);
+  } catch (const std::exception&) {
+    // The GPU is lost, and its memory with it; nobody is there to be told.
+  }
+  delete memory;
+}
+
+DeviceMemory& memoryOf(const Napi::Value& value) {
+  return *value.As<Napi::External<DeviceMemory>>().Data();
+}
+
+// length
+Napi::Value cudaAllocate(const Napi::CallbackInfo& info) {
+  const auto length = static_cast<std::size_t>(info[0].As<Napi::Number>().Int64Value());
+  return Napi::External<DeviceMemory>::New(info.Env(), new DeviceMemory(info.Env(), length),
+                                           finalizeMemory);
+}
+
+// memory
+Napi::Value cudaDispose(const Napi::CallbackInfo& info) {
+  memoryOf(info[0]).dispose(info.Env());
+  return info.Env().Undefined();
+}
+
+// memory, array
+Napi::Value cudaUpload(const Napi::CallbackInfo& info) {
+  DeviceMemory& memory = memoryOf(info[0]);
+  const FloatArray array = floatArrayOf(info[1], "the array", memory.size());
+  if (array.size > 0) CudaSession::instance().upload(memory.data(), array.data, array.size);
+  return info.Env().Undefined();
+}
+
+// memory
+Napi::Value cudaSetZero(const Napi::CallbackInfo& info) {
+  DeviceMemory& memory = memoryOf(info[0]);
+  const std::vector<float> zeros(std::min(memory.size(), std::size_t{1} << 20));
+  for (std::size_t start = 0; start < memory.size(); start += zeros.size()) {
+    CudaSession::instance().upload(memory.data() + start, zeros.data(),
+                                   std::min(zeros.size(), memory.size() - start));
+  }
+  return info.Env().Undefined();
+}
+
+// memory, array
+Napi::Value cudaDownload(const Napi::CallbackInfo& info) {
+  DeviceMemory& memory = memoryOf(info[0]);
+  const FloatArray array = floatArrayOf(info[1], "the array", memory.size());
+  if (array.size > 0) CudaSession::instance().download(array.data, memory.data(), array.size);
+  return info.Env().Undefined();
+}
+
+// to, from
+Napi::Value cudaCopy(const Napi::CallbackInfo& info) {
+  DeviceMemory& to = memoryOf(info[0]);
+  DeviceMemory& from = memoryOf(info[1]);
+  CudaSession::instance().copy(to.data(), from.data(), std::min(to.size(), from.size()));
+  return info.Env().Undefined();
+}
+
+float* dataOf(const Napi::Value& value, const char* name, std::size_t size) {
+  const DeviceMemory& memory = memoryOf(value);
+  if (memory.size() != size) {
+    throw std::invalid_argument(std::string(name) + " has " + std::to_string(memory.size()) +
+                                " elements instead of " + std::to_string(size));
+  }
+  return memory.data();
+}
+
+// parameters, gradients, velocities, loss, settings; returns the memory of the report
+Napi::Value cudaStep(const Napi::CallbackInfo& info) {
+  const auto parameters = info[0].As<Napi::Array>();
+  const auto gradients = info[1].As<Napi::Array>();
+  const auto velocities = info[2].As<Napi::Array>();
+  const float loss = info[3].As<Napi::Number>().FloatValue();
+  const FloatArray settings = floatArrayOf(info[4], "settings", AliG::kSettings + 1);
+  const bool momentum = velocities.Length() > 0;
+  std::vector<StepTensor> tensors(parameters.Length());
+  for (std::uint32_t i = 0; i < tensors.size(); ++i) {
+    StepTensor& tensor = tensors[i];
+    const DeviceMemory& parameter = memoryOf(parameters.Get(i));
+    tensor.size = parameter.size();
+    tensor.newParameter = parameter.data();
+    tensor.parameter = tensor.newParameter;
+    const Napi::Value gradient = gradients.Get(i);
+    if (!gradient.IsNull()) tensor.gradient = dataOf(gradient, "a gradient", tensor.size);
+    if (momentum) {
+      tensor.newVelocity = dataOf(velocities.Get(i), "a velocity", tensor.size);
+      tensor.velocity = tensor.newVelocity;
+    }
+  }
+  CudaSession& session = CudaSession::instance();
+  float* const report = session.takeReport();
+  const auto release = [](Napi::Env, float* slot) { CudaSession::instance().releaseReport(slot); };
+  const auto handle = Napi::External<float>::New(info.Env(), report, release);
+  const IeeeArithmetic ieee;
+  session.step({tensors, nullptr, loss, settings.data}, report);
+  return handle;
+}
+
+// memory of a report, array; waits for the step
+Napi::Value cudaReport(const Napi::CallbackInfo& info) {
+  const FloatArray fields = floatArrayOf(info[1], "report", kReportFields);
+  const IeeeArithmetic ieee;
+  CudaSession::instance().download(fields.data, info[0].As<Napi::External<float>>().Data(),
+                                   fields.size);
+  return info.Env().Undefined();
+}
+
+Napi::Value getCudaDevices(const Napi::CallbackInfo& info) {
+  const std::vector<TfjsAligCudaDevice> devices = cudaDevices();
+  const auto list = Napi::Array::New(info.Env(), devices.size());
+  for (std::uint32_t i = 0; i < devices.size(); ++i) {
+    const TfjsAligCudaDevice& device = devices[i];
+    const auto entry = Napi::Object::New(info.Env());
+    entry.Set("name", device.name);
+    entry.Set("computeCapability", std::to_string(device.computeCapability / 10) + "." +
+                                       std::to_string(device.computeCapability % 10));
+    entry.Set("memory", static_cast<double>(device.memoryBytes));
+    list.Set(i, entry);
+  }
+  return list;
+}
+
+Napi::Value getCudaLibrary(const Napi::CallbackInfo& info) {
+  const CudaLibraryState& state = cudaLibraryState();
+  const auto result = Napi::Object::New(info.Env());
+  result.Set("path", state.path);
+  result.Set("problem", state.library ? info.Env().Null()
+                                      : Napi::Value(Napi::String::New(info.Env(), state.problem)));
+  return result;
+}
+
+}  // namespace
+
+void addDeviceBuffers(Napi::Env env, Napi::Object exports) {
+  const auto add = [&](const char* name, Napi::Value (*callback)(const Napi::CallbackInfo&)) {
+    exports.Set(name, Napi::Function::New(env, callback, name));
+  };
+  add("getCudaLibrary", guarded<getCudaLibrary>);
+  add("getCudaDevices", guarded<getCudaDevices>);
+  add("cudaAllocate", guarded<cudaAllocate>);
+  add("cudaDispose", guarded<cudaDispose>);
+  add("cudaUpload", guarded<cudaUpload>);
+  add("cudaSetZero", guarded<cudaSetZero>);
+  add("cudaDownload", guarded<cudaDownload>);
+  add("cudaCopy", guarded<cudaCopy>);
+  add("cudaStep", guarded<cudaStep>);
+  add("cudaReport", guarded<cudaReport>);
+}
+
+}  // namespace tfjs_alig

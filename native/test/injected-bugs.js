@@ -1,0 +1,104 @@
+// Bugs for the checks to find, as a test of the checks. Each one changes a copy of native/cuda, so
+// that the engine itself has no trace of them; a bug whose text is not found fails the check.
+
+/**
+ * @typedef {object} InjectedBug
+ * @property {string} name
+ * @property {string} file in native/cuda
+ * @property {string} find a text that occurs once in the file
+ * @property {string} replace what stands there instead
+ * @property {'plain' | 'address' | 'thread'} build the build that must find it
+ * @property {RegExp} says what that build prints
+ */
+
+/** @type {readonly InjectedBug[]} */
+export const injectedBugs = [
+  {
+    name: 'missing-barrier',
+    file: 'kernels.h',
+    find: '  __syncthreads();\n',
+    replace: '',
+    build: 'thread',
+    says: /data race/,
+  },
+  {
+    // The second sum writes what the first warp may still read for the first one. All values are
+    // right, so that only the race detector can see it.
+    name: 'shared-array-reused',
+    file: 'kernels.h',
+    find: '  const double squaredNorm = addChunkSums<kBlock>(sums, count);',
+    replace:
+      '  addChunkSums<kBlock>(sums, count);\n' +
+      '  const double squaredNorm = addChunkSums<kBlock>(sums, count);',
+    build: 'thread',
+    says: /data race/,
+  },
+  {
+    name: 'off-by-one',
+    file: 'kernels.h',
+    find: '} else if (i < size) {',
+    replace: '} else if (i <= size) {',
+    build: 'address',
+    says: /heap-buffer-overflow/,
+  },
+  {
+    name: 'misaligned-vector',
+    file: 'kernels.h',
+    find: 'return reinterpret_cast<std::uintptr_t>(pointer) % sizeof(float4) == 0;',
+    replace: 'return pointer != nullptr;',
+    build: 'address',
+    says: /misaligned address/,
+  },
+  {
+    // Two blocks write to one place.
+    name: 'grid-race',
+    file: 'kernels.h',
+    find: '  const double sum = addLanes<kBlock>(lanes);\n  if (threadIdx.x == 0) sums[blockIdx.x] = sum;\n}\n\n__device__',
+    replace:
+      '  const double sum = addLanes<kBlock>(lanes);\n  if (threadIdx.x == 0) sums[blockIdx.x / 2] = sum;\n}\n\n__device__',
+    build: 'thread',
+    says: /data race/,
+  },
+  {
+    name: 'partial-warp-mask',
+    file: 'kernels.h',
+    find: 'kWholeWarp = 0xffffffffu;',
+    replace: 'kWholeWarp = 0x0000ffffu;',
+    build: 'plain',
+    says: /mask of a warp operation does not name its caller/,
+  },
+  {
+    // The pinned list of tensors is filled again while the last one may not have been copied.
+    name: 'stream-order',
+    file: 'engine.cu',
+    find: '  checkCuda(cudaEventSynchronize(uploaded_.get()), "waiting for the last upload");\n',
+    replace: '',
+    build: 'plain',
+    says: /FAILED|SIGSEGV/,
+  },
+  {
+    name: 'order-of-lanes',
+    file: 'kernels.h',
+    find: 'return (sums[0] + sums[2]) + (sums[1] + sums[3]);',
+    replace: 'return (sums[0] + sums[1]) + (sums[2] + sums[3]);',
+    build: 'plain',
+    says: /FAILED order of additions/,
+  },
+  {
+    name: 'order-of-threads',
+    file: 'kernels.h',
+    find: 'for (int half = kWarpSize / 2; half > 0; half /= 2) {',
+    replace: 'for (int half = 1; half < kWarpSize; half *= 2) {',
+    build: 'plain',
+    says: /FAILED order of additions/,
+  },
+  {
+    name: 'order-of-warps',
+    file: 'kernels.h',
+    find: 'for (int half = kWarps / 2; half > 0; half /= 2) {\n#pragma unroll\n      for (int other = 0; other < half; ++other) warps[other] += warps[other + half];',
+    replace:
+      'for (int half = 1; half < kWarps; half *= 2) {\n#pragma unroll\n      for (int other = 0; other + half < kWarps; other += 2 * half) warps[other] += warps[other + half];',
+    build: 'plain',
+    says: /FAILED order of additions/,
+  },
+];
