@@ -1,18 +1,16 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 
-import * as tf from '@tensorflow/tfjs-node';
 import type { StepReport } from 'tfjs-alig';
 
+import { describeEnvironment } from '../run/environment.js';
+import { RunLog } from '../run/log.js';
+import { chartFileName, logFileName } from '../run/output.js';
+import { createProgressDisplay } from '../run/progress.js';
 import { drawChart } from './chart.js';
 import { loadMnist } from './data.js';
-import { numericEnvironment } from './environment.js';
-import { chartFileName, logFileName } from './output.js';
-import { createProgressDisplay } from './progress.js';
-import { RunLog, type RunRecord, stepRecord, type StepRecord } from './run-log.js';
+import { type LogRecord, stepRecord, type StepRecord } from './records.js';
 import type { MnistSettings } from './settings.js';
 import { type EpochEvent, trainOnMnist } from './train.js';
 
@@ -34,29 +32,6 @@ function describeSettings(settings: MnistSettings): [string, string] {
     `seed ${settings.seed}`,
   ];
   return [`ALI-G: ${optimizer.join(', ')}`, `Training: ${training.join(', ')}`];
-}
-
-function describeRun(settings: MnistSettings, engine: StepReport['engine']): RunRecord {
-  const { version } = createRequire(import.meta.url)('tfjs-alig/package.json') as {
-    version: string;
-  };
-  const { binding } = tf.backend() as tf.KernelBackend & { binding?: { TF_Version: string } };
-  return {
-    type: 'run',
-    configuration: settings,
-    versions: {
-      'tfjs-alig': version,
-      'tfjs-node': tf.version['tfjs-node'],
-      tensorflow: binding?.TF_Version ?? 'unknown',
-      node: process.versions.node,
-    },
-    machine: {
-      processor: cpus()[0]?.model ?? 'unknown',
-      logicalProcessors: availableParallelism(),
-    },
-    environment: numericEnvironment(),
-    engine,
-  };
 }
 
 function printEpoch(event: EpochEvent, epochs: number): void {
@@ -86,7 +61,8 @@ export async function runMnist(
   mkdirSync(outputFolder, { recursive: true });
   const logPath = join(outputFolder, logFileName);
   const chartPath = join(outputFolder, chartFileName);
-  const log = new RunLog(logPath);
+  const environment = await describeEnvironment();
+  const log = new RunLog<LogRecord>(logPath);
   const display = createProgressDisplay();
   const steps: StepRecord[] = [];
   const epochs: EpochEvent[] = [];
@@ -97,21 +73,23 @@ export async function runMnist(
         if (engine === undefined) {
           // Only a step that has been taken tells which engine serves.
           engine = event.report.engine;
-          log.write(describeRun(settings, engine));
+          log.write({ type: 'run', configuration: settings, ...environment, engine });
         }
         const record = stepRecord(event);
         log.write(record);
         steps.push(record);
         const examplesPerSecond = event.examplesSeen / event.seconds;
+        const secondsLeft = (settings.examples - event.examplesSeen) / examplesPerSecond;
         display.update({
-          epoch: event.epoch,
-          epochs: settings.epochs,
+          stage: `Epoch ${event.epoch}/${settings.epochs}`,
           step: event.step - (event.epoch - 1) * stepsPerEpoch,
           steps: stepsPerEpoch,
-          loss: event.meanLoss,
-          stepSize: record.stepSize,
-          examplesPerSecond,
-          secondsLeft: (settings.examples - event.examplesSeen) / examplesPerSecond,
+          figures: [
+            `loss ${event.meanLoss.toFixed(4)}`,
+            `step size ${record.stepSize.toPrecision(3)}`,
+            `${Math.round(examplesPerSecond).toLocaleString('en')} examples/s`,
+            `${Math.ceil(secondsLeft)} s left`,
+          ],
         });
       } else {
         log.write(event);

@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import {
   cpSync,
   existsSync,
@@ -11,94 +10,43 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import * as tf from '@tensorflow/tfjs-node';
 import test from 'ava';
 
 import { gatherBatch, imageSize, loadMnist, readIdx } from '../../experiments/mnist/data.js';
 import { buildNetwork } from '../../experiments/mnist/network.js';
-import type { LogRecord, RunRecord, StepRecord } from '../../experiments/mnist/run-log.js';
+import type { LogRecord, RunRecord, StepRecord } from '../../experiments/mnist/records.js';
 import { defaultSettings } from '../../experiments/mnist/settings.js';
 import { type EpochEvent, permutation, trainOnMnist } from '../../experiments/mnist/train.js';
+import {
+  openElements,
+  packageRoot,
+  type ProgramResult,
+  readLines,
+  runProgram,
+  withoutTimes,
+} from './program.js';
 
-const packageRoot = fileURLToPath(new URL('../../../', import.meta.url));
-const program = join(packageRoot, 'dist/lib/cli/main.js');
 const folder = mkdtempSync(join(tmpdir(), 'tfjs-alig-mnist-'));
 
 test.after.always(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-interface ProgramResult {
-  readonly exitCode: number | null;
-  readonly output: string;
-  readonly errors: string;
-}
-
-interface ProgramOptions {
-  readonly path?: string;
-  /** Ctrl-C is pressed when the program has printed this. */
-  readonly interruptAt?: string;
-}
-
 function trainMnist(
   options: readonly string[],
-  { path = program, interruptAt }: ProgramOptions = {},
+  settings: { readonly path?: string; readonly interruptAt?: string } = {},
 ): Promise<ProgramResult> {
-  return new Promise((resolve) => {
-    const child = execFile(
-      process.execPath,
-      [path, 'train', 'mnist', ...options],
-      { cwd: folder },
-      (_, output, errors) => {
-        resolve({ exitCode: child.exitCode, output, errors });
-      },
-    );
-    let seen = '';
-    child.stdout?.on('data', (text: string) => {
-      const before = seen;
-      seen += text;
-      if (
-        interruptAt !== undefined &&
-        seen.includes(interruptAt) &&
-        !before.includes(interruptAt)
-      ) {
-        child.kill('SIGINT');
-      }
-    });
-  });
+  return runProgram(['train', 'mnist', ...options], { folder, ...settings });
 }
 
 function readLog(output: string): LogRecord[] {
-  return readFileSync(join(folder, output, 'log.jsonl'), 'utf8')
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as LogRecord);
+  return readLines(join(folder, output, 'log.jsonl')) as LogRecord[];
 }
 
-/** The log without the times, which no two runs share. */
 function readNumbers(output: string): string[] {
-  return readLog(output).map((record) =>
-    JSON.stringify(record, (key, value: unknown) =>
-      key === 'seconds' || key === 'examplesPerSecond' ? undefined : value,
-    ),
-  );
-}
-
-/** The elements that are open at the end of an XML text: none, if it is well-formed. */
-function openElements(xml: string): string[] {
-  const open: string[] = [];
-  for (const [, closing, name = '', empty] of xml.matchAll(/<(\/?)([\w:-]+)[^<>]*?(\/?)>/g)) {
-    if (closing === '/') {
-      if (open.pop() !== name) {
-        return [...open, `unexpected end of ${name}`];
-      }
-    } else if (empty !== '/') {
-      open.push(name);
-    }
-  }
-  return open;
+  return readLog(output).map(withoutTimes);
 }
 
 function mean(values: readonly number[]): number {

@@ -125,7 +125,9 @@ export function excess(
     const [c, e] = [computed[i]!, expected[i]!];
     if (Object.is(c, e)) continue;
     const over = Math.abs(c - e) - (absolute + relative * scale);
-    if (!(over <= worst)) worst = over;
+    // At once: no later comparison with NaN would keep it.
+    if (Number.isNaN(over)) return NaN;
+    if (over > worst) worst = over;
   }
   return worst;
 }

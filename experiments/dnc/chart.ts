@@ -1,0 +1,51 @@
+import { drawPanels, meanHalfWidth, valuesAndMean } from '../run/chart.js';
+import type { StepRecord } from './records.js';
+
+/** What a chart shows. */
+export interface ChartContent {
+  readonly title: string;
+  /** Lines under the title. */
+  readonly subtitle: readonly string[];
+  readonly steps: readonly StepRecord[];
+}
+
+/** Curves of a training run as SVG: loss and gradient norm over the steps, and ALI-G's step size. */
+export function drawChart({ title, subtitle, steps }: ChartContent): Promise<string> {
+  const explanation = `every step and mean of ${2 * meanHalfWidth(steps.length) + 1} steps`;
+  const stepSizes = steps.flatMap(({ step, stepSize }) =>
+    stepSize === undefined ? [] : [{ step, stepSize }],
+  );
+  const logarithmic = {
+    scale: { type: 'log', nice: false },
+    tickFactors: [1],
+    stepTitle: null,
+  } as const;
+  return drawPanels(title, subtitle, [
+    valuesAndMean({
+      ...logarithmic,
+      field: 'loss',
+      records: steps,
+      title: `Training loss: ${explanation}`,
+      axisTitle: 'Cross entropy (nats)',
+    }),
+    ...(stepSizes.length === 0
+      ? []
+      : [
+          valuesAndMean({
+            ...logarithmic,
+            field: 'stepSize',
+            records: stepSizes,
+            title: `Step size: ${explanation}`,
+            axisTitle: 'Step size',
+          }),
+        ]),
+    valuesAndMean({
+      ...logarithmic,
+      field: 'gradientNorm',
+      records: steps,
+      title: `Norm of all gradients: ${explanation}`,
+      axisTitle: 'Gradient norm',
+      stepTitle: 'Step',
+    }),
+  ]);
+}

@@ -1,0 +1,128 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+
+import { describeEnvironment } from '../run/environment.js';
+import { RunLog } from '../run/log.js';
+import { chartFileName, logFileName } from '../run/output.js';
+import { createProgressDisplay } from '../run/progress.js';
+import { drawChart } from './chart.js';
+import { prepareOptimizer } from './optimizers.js';
+import { type LogRecord, type RunRecord, stepRecord, type StepRecord } from './records.js';
+import { type DncSettings, meanSteps, type OptimizerSettings } from './settings.js';
+import { type DivergenceEvent, type MeanEvent, trainDnc } from './train.js';
+
+const optimizerTitles: Readonly<Record<OptimizerSettings['name'], string>> = {
+  alig: 'ALI-G',
+  sgd: 'SGD',
+  momentum: 'SGD with momentum',
+  adam: 'Adam',
+  rmsprop: 'RMSProp',
+  adagrad: 'Adagrad',
+};
+
+function describeOptimizer(settings: OptimizerSettings): string {
+  const title = optimizerTitles[settings.name];
+  if (settings.name !== 'alig') {
+    return `${title}: learning rate ${settings.learningRate}`;
+  }
+  const { maxLearningRate } = settings;
+  return maxLearningRate === null
+    ? `${title}: no maximal learning rate`
+    : `${title}: maximal learning rate ${maxLearningRate}`;
+}
+
+function describeEnd(mean: MeanEvent | null, divergence: DivergenceEvent | null): string {
+  if (divergence !== null) {
+    return `none, step ${divergence.step} diverged: ${divergence.reason}`;
+  }
+  return mean === null
+    ? `none, fewer than ${meanSteps} steps were taken`
+    : `${mean.loss.toExponential(3)}, the mean loss of ${mean.steps} steps up to step ${mean.step}`;
+}
+
+/**
+ * Trains a differentiable neural computer on repeat copy, shows the progress and writes the log and
+ * the chart into the folder. When the signal is aborted, training ends after the current step and
+ * the chart shows what is there.
+ */
+export async function runDnc(
+  settings: DncSettings,
+  outputFolder: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const description = [
+    describeOptimizer(settings.optimizer),
+    `Training: ${settings.steps.toLocaleString('en')} steps, seed ${settings.seed}`,
+  ];
+  console.log(`Differentiable neural computer, repeat copy\n${description.join('\n')}\n`);
+  mkdirSync(outputFolder, { recursive: true });
+  const logPath = join(outputFolder, logFileName);
+  const chartPath = join(outputFolder, chartFileName);
+  const environment = await describeEnvironment();
+  const log = new RunLog<LogRecord>(logPath);
+  const display = createProgressDisplay();
+  const prepared = prepareOptimizer(settings.optimizer);
+  const steps: StepRecord[] = [];
+  let mean: MeanEvent | null = null;
+  let divergence: DivergenceEvent | null = null;
+  let engine: RunRecord['engine'] | null = null;
+  try {
+    for (const event of trainDnc(prepared, settings)) {
+      if (engine === null) {
+        // Only a step that has been taken tells which engine serves.
+        engine = event.type === 'step' ? (event.report?.engine ?? 'tfjs') : 'none';
+        log.write({ type: 'run', configuration: settings, ...environment, engine });
+      }
+      switch (event.type) {
+        case 'step': {
+          const record = stepRecord(event);
+          log.write(record);
+          steps.push(record);
+          const stepsPerSecond = event.step / event.seconds;
+          display.update({
+            stage: 'Training',
+            step: event.step,
+            steps: settings.steps,
+            figures: [
+              `loss ${(mean ?? event).loss.toExponential(2)}`,
+              `${Math.round(stepsPerSecond).toLocaleString('en')} steps/s`,
+              `${Math.ceil((settings.steps - event.step) / stepsPerSecond)} s left`,
+            ],
+          });
+          break;
+        }
+        case 'mean':
+          log.write(event);
+          mean = event;
+          break;
+        case 'diverged':
+          log.write(event);
+          divergence = event;
+          break;
+      }
+      // Steps are synchronous; without this, Ctrl-C would be seen only at the end.
+      await setImmediate();
+      if (signal.aborted) {
+        break;
+      }
+    }
+  } finally {
+    display.stop();
+    log.close();
+    prepared.optimizer.dispose();
+  }
+  const subtitle = [...description, `Engine: ${engine ?? 'none'}`];
+  const title = `${optimizerTitles[settings.optimizer.name]} on repeat copy`;
+  writeFileSync(chartPath, await drawChart({ title, subtitle, steps }));
+  console.log();
+  if (signal.aborted) {
+    console.log(`Interrupted after ${steps.length} of ${settings.steps} steps.`);
+  }
+  console.log(`Final objective: ${describeEnd(mean, divergence)}`);
+  console.log(
+    `Engine:          ${engine ?? 'none'}\n` +
+      `Log:             ${logPath}\n` +
+      `Chart:           ${chartPath}`,
+  );
+}

@@ -1,0 +1,32 @@
+/** Optimisers with a learning rate of the user's, as tfjs has them. */
+export const baselineNames = ['sgd', 'momentum', 'adam', 'rmsprop', 'adagrad'] as const;
+
+/** The name of an optimiser of tfjs. */
+export type BaselineName = (typeof baselineNames)[number];
+
+/** Which optimiser trains, and its one hyper-parameter. */
+export type OptimizerSettings =
+  | {
+      readonly name: 'alig';
+      /** null: ALI-G-infinity, whose step size has no maximum. */
+      readonly maxLearningRate: number | null;
+    }
+  | { readonly name: BaselineName; readonly learningRate: number };
+
+/** What a training run depends on, apart from the machine: the same settings give the same numbers. */
+export interface DncSettings {
+  readonly optimizer: OptimizerSettings;
+  readonly steps: number;
+  /** Determines the initial parameters and all batches. */
+  readonly seed: number;
+}
+
+/** The settings of `tfjs-alig train dnc` without options. */
+export const defaultSettings = {
+  optimizer: { name: 'alig', maxLearningRate: 1 },
+  steps: 10_000,
+  seed: 1,
+} as const satisfies DncSettings;
+
+/** So many steps make one mean of the loss; the last one is the final objective. */
+export const meanSteps = 100;

@@ -1,0 +1,172 @@
+import * as tf from '@tensorflow/tfjs-node';
+import { type AliG, NonFiniteError, type StepReport } from 'tfjs-alig';
+
+import { FastSequence } from './fast-sequence.js';
+import { clipByGlobalNorm, type PreparedOptimizer } from './optimizers.js';
+import { createParameters, type DncVariables } from './parameters.js';
+import {
+  drawBatch,
+  publishedTask,
+  type RepeatCopySizes,
+  type SequenceBatch,
+} from './repeat-copy.js';
+import { meanSteps } from './settings.js';
+import { type DncSizes, publishedSizes } from './sizes.js';
+
+/** A step has been taken. */
+export interface StepEvent {
+  readonly type: 'step';
+  /** Counted from 1. */
+  readonly step: number;
+  /** Of this step's batch, before the step. */
+  readonly loss: number;
+  /** Norm of all gradients together, before it is clipped. */
+  readonly gradientNorm: number;
+  /** Of ALI-G; null for other optimisers. */
+  readonly report: StepReport | null;
+  /** Time since the training's start. */
+  readonly seconds: number;
+}
+
+/** So many steps have been taken that their losses' mean is recorded. */
+export interface MeanEvent {
+  readonly type: 'mean';
+  /** The last of the steps. */
+  readonly step: number;
+  /** How many steps there are in the mean; fewer than usual only at the end. */
+  readonly steps: number;
+  readonly loss: number;
+  readonly seconds: number;
+}
+
+/** The training has ended early. */
+export interface DivergenceEvent {
+  readonly type: 'diverged';
+  /** The step that could not be taken. */
+  readonly step: number;
+  readonly reason: string;
+}
+
+/** What happens in a training run, in order. */
+export type TrainingEvent = StepEvent | MeanEvent | DivergenceEvent;
+
+/** What a training run depends on beside the optimiser. */
+export interface TrainingOptions {
+  readonly steps: number;
+  /** Determines the initial parameters and all batches. */
+  readonly seed: number;
+  /** Default: the paper's. */
+  readonly sizes?: DncSizes;
+  /** Default: the paper's. */
+  readonly task?: RepeatCopySizes;
+}
+
+/** The batch of a step depends on the seed and the step alone. */
+export function batchOfStep(task: RepeatCopySizes, seed: number, step: number): SequenceBatch {
+  return drawBatch(task, `${seed}/batch/${step}`);
+}
+
+/** A loss, a gradient or a parameter was not finite. */
+export class DivergenceError extends Error {
+  override readonly name = 'DivergenceError';
+}
+
+/** What one step did. */
+export type TakenStep = Pick<StepEvent, 'loss' | 'gradientNorm' | 'report'>;
+
+function takeAliGStep(optimizer: AliG, loss: tf.Scalar, gradients: tf.NamedTensorMap): TakenStep {
+  try {
+    optimizer.applyGradients(gradients, { loss });
+  } catch (error) {
+    if (error instanceof NonFiniteError) {
+      throw new DivergenceError(error.message, { cause: error });
+    }
+    throw error;
+  }
+  const report = optimizer.lastStep;
+  if (report === null) {
+    throw new Error('applyGradients returned, but the optimiser took no step.');
+  }
+  return { loss: report.loss, gradientNorm: report.gradientNorm, report };
+}
+
+function takeClippedStep(
+  optimizer: tf.Optimizer,
+  loss: number,
+  gradients: tf.NamedTensorMap,
+  maxNorm: number,
+): TakenStep {
+  const clipped = clipByGlobalNorm(gradients, maxNorm);
+  if (!Number.isFinite(loss) || !Number.isFinite(clipped.norm)) {
+    throw new DivergenceError(`The loss is ${loss}, the gradients' norm ${clipped.norm}.`);
+  }
+  optimizer.applyGradients(clipped.gradients);
+  return { loss, gradientNorm: clipped.norm, report: null };
+}
+
+/**
+ * Takes one step. ALI-G gets the loss with the gradients; for the others these are clipped.
+ *
+ * @throws DivergenceError where the loss or a gradient is not finite; the parameters are as they
+ * were then.
+ */
+export function takeStep(
+  prepared: PreparedOptimizer,
+  sequence: FastSequence,
+  parameters: DncVariables,
+  batch: SequenceBatch,
+): TakenStep {
+  const { value, grads } = prepared.optimizer.computeGradients(
+    () => sequence.loss(parameters, batch),
+    Object.values(parameters),
+  );
+  tf.engine().startScope();
+  try {
+    return prepared.kind === 'alig'
+      ? takeAliGStep(prepared.optimizer, value, grads)
+      : takeClippedStep(prepared.optimizer, value.arraySync(), grads, prepared.maxGradientNorm);
+  } finally {
+    tf.engine().endScope();
+    tf.dispose([value, grads]);
+  }
+}
+
+/**
+ * Trains a fresh differentiable neural computer on repeat copy and yields what happens. Leaving the
+ * loop early is fine: the parameters are disposed of in any case. The optimiser stays the caller's.
+ */
+export function* trainDnc(
+  prepared: PreparedOptimizer,
+  { steps, seed, sizes = publishedSizes, task = publishedTask }: TrainingOptions,
+): Generator<TrainingEvent> {
+  const parameters = createParameters(sizes, seed);
+  const sequence = new FastSequence(sizes);
+  const start = performance.now();
+  const seconds = () => (performance.now() - start) / 1000;
+  let lossSum = 0;
+  let inMean = 0;
+  try {
+    for (let step = 1; step <= steps; step++) {
+      let taken: TakenStep;
+      try {
+        taken = takeStep(prepared, sequence, parameters, batchOfStep(task, seed, step));
+      } catch (error) {
+        if (error instanceof DivergenceError) {
+          yield { type: 'diverged', step, reason: error.message };
+          return;
+        }
+        throw error;
+      }
+      yield { type: 'step', step, ...taken, seconds: seconds() };
+      lossSum += taken.loss;
+      inMean += 1;
+      if (inMean === meanSteps || step === steps) {
+        yield { type: 'mean', step, steps: inMean, loss: lossSum / inMean, seconds: seconds() };
+        lossSum = 0;
+        inMean = 0;
+      }
+    }
+  } finally {
+    tf.dispose(Object.values(parameters));
+  }
+}

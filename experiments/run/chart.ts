@@ -1,0 +1,121 @@
+import { parse, View } from 'vega';
+import { compile, type TopLevelSpec } from 'vega-lite';
+
+export const chartColor = '#1f5fa8';
+export const chartWidth = 640;
+
+/** Ticks of a logarithmic axis: these factors times every power of ten that a loss or a step size can have. */
+function logarithmicTicks(factors: readonly number[]): number[] {
+  return Array.from({ length: 24 }, (_, index) => index - 12).flatMap((exponent) =>
+    factors.map((factor) => Number(`${factor}e${exponent}`)),
+  );
+}
+
+/** The scale of a panel's values. */
+export type ChartScale =
+  | { readonly type: 'log'; readonly nice: boolean }
+  | { readonly type: 'linear'; readonly zero: boolean };
+
+/** Over so many steps before and after itself a step's mean is taken. */
+export function meanHalfWidth(steps: number): number {
+  return Math.ceil(steps / 80);
+}
+
+/** The axis of a panel's steps. */
+export function stepAxis(steps: number, title: string | null) {
+  return {
+    field: 'step',
+    type: 'quantitative' as const,
+    scale: { domain: [0, steps], nice: false },
+    axis: { title, grid: false },
+  };
+}
+
+/** What {@link valuesAndMean} draws. */
+export interface ValuesPanel<Field extends string> {
+  readonly field: Field;
+  readonly records: readonly (Readonly<Record<Field, number>> & { readonly step: number })[];
+  readonly title: string;
+  readonly axisTitle: string;
+  readonly scale: ChartScale;
+  /** Title of the axis of the steps, or null where another panel below has it. */
+  readonly stepTitle: string | null;
+  /** The factors of powers of ten that a logarithmic axis has ticks at. Default: 1, 2 and 5. */
+  readonly tickFactors?: readonly number[];
+}
+
+/** A panel of one value over the steps: single steps thin and pale, their moving mean strong. */
+export function valuesAndMean<const Field extends string>(panel: ValuesPanel<Field>) {
+  const { field, records, title, axisTitle, scale, stepTitle, tickFactors = [1, 2, 5] } = panel;
+  const halfWidth = meanHalfWidth(records.length);
+  return {
+    width: chartWidth,
+    height: 160,
+    title,
+    data: {
+      // A loss of exactly 0 has no place on a logarithmic axis.
+      values: records
+        .filter((record) => scale.type === 'linear' || record[field] > 0)
+        .map((record) => ({ step: record.step, [field]: record[field] })),
+    },
+    transform: [
+      {
+        window: [{ op: 'mean' as const, field, as: 'mean' }],
+        frame: [-halfWidth, halfWidth] as [number, number],
+      },
+    ],
+    encoding: { x: stepAxis(records.length, stepTitle) },
+    layer: [
+      {
+        mark: { type: 'line' as const, strokeWidth: 0.7, opacity: 0.4, color: chartColor },
+        encoding: {
+          y: {
+            field,
+            type: 'quantitative' as const,
+            scale,
+            axis: {
+              title: axisTitle,
+              ...(scale.type === 'log'
+                ? { values: logarithmicTicks(tickFactors), format: '~g' }
+                : { tickCount: 5 }),
+            },
+          },
+        },
+      },
+      {
+        mark: { type: 'line' as const, strokeWidth: 2, color: chartColor },
+        encoding: { y: { field: 'mean', type: 'quantitative' as const } },
+      },
+    ],
+  };
+}
+
+/** A title, lines under it, and panels one above the other, as SVG. */
+export async function drawPanels(
+  title: string,
+  subtitle: readonly string[],
+  panels: Extract<TopLevelSpec, { vconcat: unknown }>['vconcat'],
+): Promise<string> {
+  const specification: TopLevelSpec = {
+    background: 'white',
+    padding: 16,
+    title: { text: title, frame: 'bounds', subtitle: [...subtitle], offset: 20 },
+    spacing: 24,
+    vconcat: panels,
+    config: {
+      font: 'Helvetica, Arial, sans-serif',
+      title: {
+        anchor: 'start',
+        frame: 'group',
+        fontSize: 12,
+        fontWeight: 600,
+        subtitleColor: '#555',
+      },
+      axis: { titleFontWeight: 'normal', gridColor: '#e8e8e8', domainColor: '#999' },
+      // Axes of equal width keep the panels in line.
+      axisY: { minExtent: 44 },
+      view: { stroke: null },
+    },
+  };
+  return new View(parse(compile(specification).spec), { renderer: 'none' }).toSVG();
+}

@@ -1,0 +1,67 @@
+import { createRequire } from 'node:module';
+import { availableParallelism, cpus } from 'node:os';
+
+/** Environment variables on which TensorFlow's numbers depend. */
+const variableNames = [
+  'TF_DETERMINISTIC_OPS',
+  'TF_ENABLE_ONEDNN_OPTS',
+  'TF_NUM_INTRAOP_THREADS',
+  'TF_NUM_INTEROP_THREADS',
+] as const;
+
+/** Where a run happens, as far as its numbers and its speed depend on it. */
+export interface RunEnvironment {
+  readonly versions: Readonly<Record<'tfjs-alig' | 'tfjs-node' | 'tensorflow' | 'node', string>>;
+  readonly machine: { readonly processor: string; readonly logicalProcessors: number };
+  /** Environment variables that are set and that TensorFlow's numbers depend on. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/**
+ * Sets what makes TensorFlow repeat a run bit for bit and keeps its start-up messages off the
+ * terminal; what the user has set stays. TensorFlow reads these variables once, so this has to be
+ * called before tfjs-node is imported. docs/training-on-mnist.md says what was measured.
+ *
+ * @param threads How many threads TensorFlow takes. Default: its own choice.
+ */
+export function prepareTensorFlowEnvironment(threads?: number): void {
+  if (threads !== undefined) {
+    process.env['TF_NUM_INTRAOP_THREADS'] ??= String(threads);
+    process.env['TF_NUM_INTEROP_THREADS'] ??= String(threads);
+  }
+  process.env['TF_DETERMINISTIC_OPS'] ??= '1';
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
+}
+
+/** The environment variables that are set and on which TensorFlow's numbers depend. */
+function numericEnvironment(): Record<string, string> {
+  return Object.fromEntries(
+    variableNames.flatMap((name) => {
+      const value = process.env[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}
+
+/** Describes this process; it loads tfjs-node. */
+export async function describeEnvironment(): Promise<RunEnvironment> {
+  // Imported late, because prepareTensorFlowEnvironment has to be called before.
+  const tf = await import('@tensorflow/tfjs-node');
+  const { version } = createRequire(import.meta.url)('tfjs-alig/package.json') as {
+    version: string;
+  };
+  const { binding } = tf.backend() as { binding?: { TF_Version: string } };
+  return {
+    versions: {
+      'tfjs-alig': version,
+      'tfjs-node': tf.version['tfjs-node'],
+      tensorflow: binding?.TF_Version ?? 'unknown',
+      node: process.versions.node,
+    },
+    machine: {
+      processor: cpus()[0]?.model ?? 'unknown',
+      logicalProcessors: availableParallelism(),
+    },
+    environment: numericEnvironment(),
+  };
+}

@@ -1,0 +1,111 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
+
+import { chartFileName, logFileName } from '../../experiments/run/output.js';
+import { packageRoot } from '../platform/package.js';
+import { ensureTensorFlowRuntime } from '../platform/tensorflow-runtime.js';
+import { consoleProgress } from './progress.js';
+
+/** What shells report for a process that Ctrl-C has ended: 128 + SIGINT. */
+const exitCodeOfInterruption = 130;
+
+/** The names of packages that cannot be imported from here. */
+function missingPackages(names: readonly string[]): string[] {
+  return names.filter((name) => {
+    try {
+      import.meta.resolve(name);
+      return false;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND') {
+        return true;
+      }
+      throw error;
+    }
+  });
+}
+
+/** The packages with the versions that this package was developed with, as npm takes them. */
+function withVersions(names: readonly string[]): string {
+  const { devDependencies } = JSON.parse(
+    readFileSync(join(packageRoot, 'package.json'), 'utf8'),
+  ) as { devDependencies: Record<string, string> };
+  return names.map((name) => `${name}@${devDependencies[name] ?? 'latest'}`).join(' ');
+}
+
+function defaultOutputFolder(name: string): string {
+  // A colon may not be in a file name on Windows.
+  const timestamp = new Date().toISOString().slice(0, 19).replaceAll(':', '-');
+  return join('runs', `${name}-${timestamp}`);
+}
+
+/** What speaks against writing into the folder, or null. */
+function outputProblem(folder: string): string | null {
+  if (!existsSync(folder)) {
+    return null;
+  }
+  if (!statSync(folder).isDirectory()) {
+    return 'is not a folder';
+  }
+  const present = [logFileName, chartFileName].find((name) => existsSync(join(folder, name)));
+  return present === undefined ? null : `already has a ${present} of another run`;
+}
+
+/** An experiment's training as a command. */
+export interface Training {
+  /** The experiment's name, as the default output folder has it. */
+  readonly name: string;
+  /** What the experiment imports and a user of the published package may not have. */
+  readonly packages: readonly string[];
+  /** How many threads TensorFlow takes unless the user has set it. Default: its own choice. */
+  readonly threads?: number;
+  /** Trains and writes into the folder; ends early when the signal is aborted. */
+  readonly run: (folder: string, signal: AbortSignal) => Promise<void>;
+}
+
+/**
+ * Runs a training: checks its output folder and packages before anything is loaded or written, makes
+ * the TensorFlow runtime if it is missing, and ends the training on the first Ctrl-C.
+ */
+export async function runTraining(
+  command: Command,
+  { name, packages, threads, run }: Training,
+  output: string = defaultOutputFolder(name),
+): Promise<void> {
+  const folder = resolve(output);
+  const problem = outputProblem(folder);
+  if (problem !== null) {
+    command.error(
+      `error: option '--output <folder>' argument '${output}' is invalid. It ${problem}. ` +
+        'Allowed is a new folder or one without a run.',
+    );
+  }
+  const missing = missingPackages(packages);
+  if (missing.length > 0) {
+    command.error(
+      `error: ${missing.join(', ')} not installed. Run: npm install ${withVersions(missing)}`,
+    );
+  }
+
+  const interruption = new AbortController();
+  const interrupt = () => {
+    interruption.abort();
+  };
+  // Once only: the second Ctrl-C ends the process as usual.
+  process.once('SIGINT', interrupt);
+  try {
+    const { prepareTensorFlowEnvironment } = await import('../../experiments/run/environment.js');
+    prepareTensorFlowEnvironment(threads);
+    await ensureTensorFlowRuntime({
+      from: packageRoot,
+      progress: consoleProgress(),
+      signal: interruption.signal,
+    });
+    await run(folder, interruption.signal);
+    if (interruption.signal.aborted) {
+      process.exitCode = exitCodeOfInterruption;
+    }
+  } finally {
+    process.removeListener('SIGINT', interrupt);
+  }
+}
