@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ready, setBackend } from '@tensorflow/tfjs-core';
 import { Command, InvalidArgumentError } from 'commander';
+import { format, resolveConfig } from 'prettier';
 import { wholeNumber } from '../lib/cli/option-values.js';
 import { setThreadCount } from '../lib/index.js';
 import { loadBandwidth } from './bandwidth.js';
@@ -107,7 +108,8 @@ async function main(): Promise<void> {
   console.log(table);
   if (options.writeDocs) {
     const docs = fromRoot('docs/benchmarks.md');
-    writeFileSync(docs, withTable(readFileSync(docs, 'utf8'), table));
+    const text = withTable(readFileSync(docs, 'utf8'), table);
+    writeFileSync(docs, await format(text, { parser: 'markdown', ...(await resolveConfig(docs)) }));
   }
 }
 
