@@ -157,7 +157,7 @@ export class Velocities {
     // A clone shares the caller's buffer.
     const clones = velocities.map(({ tensor }) => keep(clone(tensor)));
     this.disposeWaiting();
-    if (this.slots.length > 0) {
+    if (this.momentum && this.slots.length > 0) {
       this.replace(clones);
     } else {
       this.waiting = velocities.map(({ name }, i) => ({

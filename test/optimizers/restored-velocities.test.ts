@@ -117,3 +117,20 @@ test.serial('by order, where the variables have other names in this session', as
   for (const optimizer of [saved, restored, other]) optimizer.dispose();
   tf.dispose([...variables, ...renamed, ...weights.map(({ tensor }) => tensor)]);
 });
+
+test.serial(
+  'without momentum, an optimiser that has taken steps goes back to its own state',
+  async (t) => {
+    const variables = makeVariables('no momentum/');
+    const optimizer = new AliG({ maxLearningRate: 0.1, momentum: 0 });
+    step(optimizer, variables);
+    const weights = await optimizer.getWeights();
+    step(optimizer, variables);
+    await optimizer.setWeights(weights);
+    t.is(optimizer.iterations, 1);
+    step(optimizer, variables);
+    t.is(optimizer.iterations, 2);
+    tf.dispose([...weights.map(({ tensor }) => tensor), ...variables]);
+    optimizer.dispose();
+  },
+);
