@@ -3,7 +3,7 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  globalIgnores(['build/', 'dist/', 'runs/', 'benchmarks/results/']),
+  globalIgnores(['build/', 'dist/', 'runs/', 'benchmarks/results/', 'experiments/results/']),
   js.configs.recommended,
   tseslint.configs.strictTypeChecked,
   {

@@ -5,7 +5,7 @@ import { setImmediate } from 'node:timers/promises';
 import { describeEnvironment } from '../run/environment.js';
 import { RunLog } from '../run/log.js';
 import { chartFileName, logFileName } from '../run/output.js';
-import { createProgressDisplay } from '../run/progress.js';
+import { createProgressDisplay, describeDuration } from '../run/progress.js';
 import { drawChart } from './chart.js';
 import { prepareOptimizer } from './optimizers.js';
 import { type LogRecord, type RunRecord, stepRecord, type StepRecord } from './records.js';
@@ -59,7 +59,7 @@ export async function runDnc(
   mkdirSync(outputFolder, { recursive: true });
   const logPath = join(outputFolder, logFileName);
   const chartPath = join(outputFolder, chartFileName);
-  const environment = await describeEnvironment();
+  const environment = await describeEnvironment({ withTensorFlow: true });
   const log = new RunLog<LogRecord>(logPath);
   const display = createProgressDisplay();
   const prepared = prepareOptimizer(settings.optimizer);
@@ -87,7 +87,7 @@ export async function runDnc(
             figures: [
               `loss ${(mean ?? event).loss.toExponential(2)}`,
               `${Math.round(stepsPerSecond).toLocaleString('en')} steps/s`,
-              `${Math.ceil((settings.steps - event.step) / stepsPerSecond)} s left`,
+              `${describeDuration((settings.steps - event.step) / stepsPerSecond)} left`,
             ],
           });
           break;

@@ -61,7 +61,7 @@ export async function runMnist(
   mkdirSync(outputFolder, { recursive: true });
   const logPath = join(outputFolder, logFileName);
   const chartPath = join(outputFolder, chartFileName);
-  const environment = await describeEnvironment();
+  const environment = await describeEnvironment({ withTensorFlow: true });
   const log = new RunLog<LogRecord>(logPath);
   const display = createProgressDisplay();
   const steps: StepRecord[] = [];

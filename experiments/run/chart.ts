@@ -1,5 +1,6 @@
-import { parse, View } from 'vega';
-import { compile, type TopLevelSpec } from 'vega-lite';
+import type { TopLevelSpec } from 'vega-lite';
+
+import { drawSvg } from './svg.js';
 
 export const chartColor = '#1f5fa8';
 export const chartWidth = 640;
@@ -96,26 +97,11 @@ export async function drawPanels(
   subtitle: readonly string[],
   panels: Extract<TopLevelSpec, { vconcat: unknown }>['vconcat'],
 ): Promise<string> {
-  const specification: TopLevelSpec = {
-    background: 'white',
-    padding: 16,
+  return drawSvg({
     title: { text: title, frame: 'bounds', subtitle: [...subtitle], offset: 20 },
     spacing: 24,
     vconcat: panels,
-    config: {
-      font: 'Helvetica, Arial, sans-serif',
-      title: {
-        anchor: 'start',
-        frame: 'group',
-        fontSize: 12,
-        fontWeight: 600,
-        subtitleColor: '#555',
-      },
-      axis: { titleFontWeight: 'normal', gridColor: '#e8e8e8', domainColor: '#999' },
-      // Axes of equal width keep the panels in line.
-      axisY: { minExtent: 44 },
-      view: { stroke: null },
-    },
-  };
-  return new View(parse(compile(specification).spec), { renderer: 'none' }).toSVG();
+    // Axes of equal width keep the panels in line.
+    config: { axisY: { minExtent: 44 } },
+  });
 }

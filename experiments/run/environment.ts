@@ -1,5 +1,6 @@
-import { createRequire } from 'node:module';
 import { availableParallelism, cpus } from 'node:os';
+
+import { packageVersion } from '../../lib/platform/package.js';
 
 /** Environment variables on which TensorFlow's numbers depend. */
 const variableNames = [
@@ -11,7 +12,7 @@ const variableNames = [
 
 /** Where a run happens, as far as its numbers and its speed depend on it. */
 export interface RunEnvironment {
-  readonly versions: Readonly<Record<'tfjs-alig' | 'tfjs-node' | 'tensorflow' | 'node', string>>;
+  readonly versions: Readonly<Record<string, string>>;
   readonly machine: { readonly processor: string; readonly logicalProcessors: number };
   /** Environment variables that are set and that TensorFlow's numbers depend on. */
   readonly environment: Readonly<Record<string, string>>;
@@ -43,20 +44,28 @@ function numericEnvironment(): Record<string, string> {
   );
 }
 
-/** Describes this process; it loads tfjs-node. */
-export async function describeEnvironment(): Promise<RunEnvironment> {
+/** Versions of tfjs-node and of the TensorFlow that it runs on; it loads both. */
+async function tensorFlowVersions(): Promise<Record<'tfjs-node' | 'tensorflow', string>> {
   // Imported late, because prepareTensorFlowEnvironment has to be called before.
   const tf = await import('@tensorflow/tfjs-node');
-  const { version } = createRequire(import.meta.url)('tfjs-alig/package.json') as {
-    version: string;
-  };
   const { binding } = tf.backend() as { binding?: { TF_Version: string } };
   return {
+    'tfjs-node': tf.version['tfjs-node'],
+    tensorflow: binding?.TF_Version ?? 'unknown',
+  };
+}
+
+/** Describes this process. What runs on TensorFlow has its versions, too, which loads it. */
+export async function describeEnvironment({
+  withTensorFlow,
+}: {
+  readonly withTensorFlow: boolean;
+}): Promise<RunEnvironment> {
+  return {
     versions: {
-      'tfjs-alig': version,
-      'tfjs-node': tf.version['tfjs-node'],
-      tensorflow: binding?.TF_Version ?? 'unknown',
+      'tfjs-alig': packageVersion(),
       node: process.versions.node,
+      ...(withTensorFlow ? await tensorFlowVersions() : {}),
     },
     machine: {
       processor: cpus()[0]?.model ?? 'unknown',

@@ -3,7 +3,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import type { RunEnvironment } from './environment.js';
 
 /** First line of a log: all that the numbers after it depend on. */
-export interface RunRecord<Configuration, Engine extends string> extends RunEnvironment {
+export interface RunRecord<Configuration, Engine extends string | null> extends RunEnvironment {
   readonly type: 'run';
   readonly configuration: Configuration;
   /** What carried out the optimiser's steps. */

@@ -1,6 +1,6 @@
 import { SingleBar } from 'cli-progress';
 
-/** How far a stage of a run is, such as an epoch. */
+/** How far a stage is, such as an epoch of a run or all runs of a grid. */
 export interface StageProgress {
   /** The stage's name, such as `Epoch 1/2`. */
   readonly stage: string;
@@ -9,6 +9,18 @@ export interface StageProgress {
   readonly steps: number;
   /** What is shown beside the progress, such as the loss. */
   readonly figures: readonly string[];
+}
+
+/** A duration in its two largest units, as '2 h 5 min'. */
+export function describeDuration(seconds: number): string {
+  const whole = Math.ceil(seconds);
+  if (whole < 60) {
+    return `${whole} s`;
+  }
+  if (whole < 3600) {
+    return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  }
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
 /** Shows the progress of one stage after another. */
@@ -45,9 +57,15 @@ class ProgressBar implements ProgressDisplay {
 
 /** About ten lines a stage, for logs and pipes. */
 class ProgressLines implements ProgressDisplay {
+  #stage = '';
+  #tenth = 0;
+
   update({ stage, step, steps, figures }: StageProgress): void {
     const tenth = Math.floor((10 * step) / steps);
-    if (tenth === Math.floor((10 * (step - 1)) / steps)) {
+    const lastTenth = stage === this.#stage ? this.#tenth : 0;
+    this.#stage = stage;
+    this.#tenth = tenth;
+    if (tenth === lastTenth) {
       return;
     }
     const percentage = `${10 * tenth}`.padStart(3);

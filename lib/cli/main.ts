@@ -3,6 +3,7 @@ import { program } from 'commander';
 import { packageVersion } from '../platform/package.js';
 import { buildCommand } from './build.js';
 import { doctorCommand } from './doctor.js';
+import { experimentCommand } from './experiment.js';
 import { tensorFlowCommand } from './tensorflow.js';
 import { trainCommand } from './train.js';
 
@@ -13,7 +14,8 @@ program
   .addCommand(tensorFlowCommand())
   .addCommand(doctorCommand())
   .addCommand(buildCommand())
-  .addCommand(trainCommand());
+  .addCommand(trainCommand())
+  .addCommand(experimentCommand());
 
 try {
   await program.parseAsync();

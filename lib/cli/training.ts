@@ -1,37 +1,13 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 
 import { chartFileName, logFileName } from '../../experiments/run/output.js';
 import { packageRoot } from '../platform/package.js';
 import { ensureTensorFlowRuntime } from '../platform/tensorflow-runtime.js';
+import { requirePackages } from './experiment-packages.js';
+import { runInterruptibly } from './interruption.js';
 import { consoleProgress } from './progress.js';
-
-/** What shells report for a process that Ctrl-C has ended: 128 + SIGINT. */
-const exitCodeOfInterruption = 130;
-
-/** The names of packages that cannot be imported from here. */
-function missingPackages(names: readonly string[]): string[] {
-  return names.filter((name) => {
-    try {
-      import.meta.resolve(name);
-      return false;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND') {
-        return true;
-      }
-      throw error;
-    }
-  });
-}
-
-/** The packages with the versions that this package was developed with, as npm takes them. */
-function withVersions(names: readonly string[]): string {
-  const { devDependencies } = JSON.parse(
-    readFileSync(join(packageRoot, 'package.json'), 'utf8'),
-  ) as { devDependencies: Record<string, string> };
-  return names.map((name) => `${name}@${devDependencies[name] ?? 'latest'}`).join(' ');
-}
 
 function defaultOutputFolder(name: string): string {
   // A colon may not be in a file name on Windows.
@@ -80,32 +56,11 @@ export async function runTraining(
         'Allowed is a new folder or one without a run.',
     );
   }
-  const missing = missingPackages(packages);
-  if (missing.length > 0) {
-    command.error(
-      `error: ${missing.join(', ')} not installed. Run: npm install ${withVersions(missing)}`,
-    );
-  }
-
-  const interruption = new AbortController();
-  const interrupt = () => {
-    interruption.abort();
-  };
-  // Once only: the second Ctrl-C ends the process as usual.
-  process.once('SIGINT', interrupt);
-  try {
+  requirePackages(command, packages);
+  await runInterruptibly(async (signal) => {
     const { prepareTensorFlowEnvironment } = await import('../../experiments/run/environment.js');
     prepareTensorFlowEnvironment(threads);
-    await ensureTensorFlowRuntime({
-      from: packageRoot,
-      progress: consoleProgress(),
-      signal: interruption.signal,
-    });
-    await run(folder, interruption.signal);
-    if (interruption.signal.aborted) {
-      process.exitCode = exitCodeOfInterruption;
-    }
-  } finally {
-    process.removeListener('SIGINT', interrupt);
-  }
+    await ensureTensorFlowRuntime({ from: packageRoot, progress: consoleProgress(), signal });
+    await run(folder, signal);
+  });
 }

@@ -156,8 +156,8 @@ test.serial('the program trains, logs every step and draws the curves', async (t
   t.is(run.type, 'run');
   t.is(run.engine, 'tensorflow-cpu');
   t.like(run.configuration, { ...defaultSettings, examples: 5000, epochs: 1, seed: 3 });
-  t.is(run.versions.node, process.versions.node);
-  t.regex(run.versions.tensorflow, /^\d+\.\d+/);
+  t.is(run.versions['node'], process.versions.node);
+  t.regex(run.versions['tensorflow']!, /^\d+\.\d+/);
 
   const steps = records.filter((record): record is StepRecord => record.type === 'step');
   // The last batch is a short one: 5,000 = 39 * 128 + 8.

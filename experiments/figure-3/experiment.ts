@@ -1,0 +1,14 @@
+/**
+ * Figure 3 of the paper: the final objective of a differentiable neural computer on repeat copy, by
+ * method and hyper-parameter. The paper's runs have 10,000 steps; these have 2,000, and
+ * `long-runs.ts` makes those of ALI-G in the paper's length.
+ */
+import { methods } from './methods.js';
+import { heatMapExperiment } from './heat-map-experiment.js';
+
+export default heatMapExperiment({
+  name: 'figure-3',
+  steps: 2000,
+  rows: methods,
+  quickValues: [0.1, 1e4],
+});

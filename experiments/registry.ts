@@ -1,0 +1,43 @@
+/** An experiment as the command line offers it, without loading it. */
+export interface ExperimentEntry {
+  readonly name: string;
+  readonly description: string;
+  /** The module whose default export is the experiment. */
+  readonly module: URL;
+  /** Whether it runs on tfjs-node, and so needs TensorFlow. */
+  readonly needsTensorFlow: boolean;
+}
+
+/** All experiments of `tfjs-alig experiment`; a new one is a row. */
+export const experiments: readonly ExperimentEntry[] = [
+  {
+    name: 'figure-1',
+    description: 'the Polyak step in one dimension, and Newton-Raphson',
+    module: new URL('./figure-1/experiment.js', import.meta.url),
+    needsTensorFlow: false,
+  },
+  {
+    name: 'figure-2',
+    description: 'a function on which the Polyak step oscillates and ALI-G converges',
+    module: new URL('./figure-2/experiment.js', import.meta.url),
+    needsTensorFlow: false,
+  },
+  {
+    name: 'figure-3',
+    description: 'a differentiable neural computer, by method and hyper-parameter, 2,000 steps',
+    module: new URL('./figure-3/experiment.js', import.meta.url),
+    needsTensorFlow: true,
+  },
+  {
+    name: 'figure-3-long',
+    description: "ALI-G's row of figure-3 in the paper's 10,000 steps",
+    module: new URL('./figure-3/long-runs.js', import.meta.url),
+    needsTensorFlow: true,
+  },
+  {
+    name: 'theory',
+    description: "the theorems' bounds on random problems",
+    module: new URL('./theory/experiment.js', import.meta.url),
+    needsTensorFlow: false,
+  },
+];

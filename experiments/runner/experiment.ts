@@ -1,0 +1,140 @@
+import type { EngineName } from 'tfjs-alig';
+import type { TopLevelSpec } from 'vega-lite';
+
+import type { RunRecord } from '../run/log.js';
+
+/** A value of a hyper-parameter; null stands for none, as in "no maximal learning rate". */
+export type HyperParameter = number | string | boolean | null;
+
+/** One cell of a grid: what a run depends on, apart from the machine. */
+export interface RunSpecification {
+  readonly method: string;
+  readonly hyperParameters: Readonly<Record<string, HyperParameter>>;
+  readonly seed: number;
+  /** Steps of the run, if it does not end earlier by itself. */
+  readonly steps: number;
+}
+
+/** Numbers of one step, as they go into the log; what is not finite is written as a text. */
+export type StepRecord = Readonly<Record<string, number | string | boolean | null>>;
+
+/** What a step tells the runner. */
+export interface StepOutcome {
+  /** Goes into the log; null: nothing of this step does. */
+  readonly record: StepRecord | null;
+  /** The engine that carried out the step; null: no step of this package. */
+  readonly engine: EngineName | null;
+  /** Why the run ends with this step before it has made all of its steps: 'converged', 'diverged'. */
+  readonly end?: string;
+}
+
+/** What a checkpoint can hold: numbers, texts, typed arrays, and lists and records of these. */
+export type StateValue =
+  | number
+  | string
+  | boolean
+  | null
+  | Float32Array
+  | Float64Array
+  | Int32Array
+  | Uint8Array
+  | readonly StateValue[]
+  | { readonly [name: string]: StateValue };
+
+/** All that the next steps of a run depend on. */
+export type RunState = Readonly<Record<string, StateValue>>;
+
+/** A run that is under way. */
+export interface Run {
+  /** Takes the next step. */
+  step(): StepOutcome | Promise<StepOutcome>;
+  /** A copy of the state: later steps do not change it. */
+  save(): RunState | Promise<RunState>;
+  /** Continues from a state that `save` returned in another process. */
+  restore(state: RunState): void | Promise<void>;
+  /** Frees what garbage collection does not: tensors. */
+  dispose?(): void;
+}
+
+/** First line of a log: all that the numbers after it depend on. */
+export interface RunHeader extends RunRecord<RunSpecification, EngineName | null> {
+  readonly experiment: string;
+  /** `git describe` of the package's sources; null: they are in no repository. */
+  readonly commit: string | null;
+  readonly command: string;
+}
+
+/** Last line of a log. */
+export interface RunEnd {
+  readonly type: 'end';
+  readonly steps: number;
+  /** 'finished', or the reason that the last step gave. */
+  readonly reason: string;
+  readonly seconds: number;
+}
+
+/** A step's line in a log: its number, the seconds since the run began, and its record. */
+export type LoggedStep = StepRecord & {
+  readonly type: 'step';
+  readonly step: number;
+  readonly seconds: number;
+};
+
+/** A run as its log tells it. */
+export interface FinishedRun {
+  readonly id: string;
+  readonly header: RunHeader;
+  readonly steps: readonly LoggedStep[];
+  readonly end: RunEnd;
+}
+
+/** A figure or a table, by the name of its file without the ending. */
+export interface Figure {
+  readonly name: string;
+  readonly specification: TopLevelSpec;
+}
+
+/** What an experiment makes of its finished runs. */
+export interface Report {
+  /** Goes into results.json as it is. */
+  readonly summary: object;
+  readonly figures: readonly Figure[];
+  readonly tables: readonly { readonly name: string; readonly markdown: string }[];
+}
+
+/**
+ * An experiment: a table of runs, how one is made, and what is made of all of them. It is the
+ * default export of a module, which each worker process imports.
+ */
+export interface Experiment {
+  readonly name: string;
+  /** The table of runs; `quick`: a smaller one. */
+  grid(quick: boolean): readonly RunSpecification[];
+  start(specification: RunSpecification): Run | Promise<Run>;
+  report(runs: readonly FinishedRun[]): Report;
+}
+
+/**
+ * A run's name, which is that of its files: method, hyper-parameters and seed.
+ * @example 'alig,maxLearningRate=0.1,seed=1'
+ */
+export function runId({ method, hyperParameters, seed }: RunSpecification): string {
+  const parts = Object.entries(hyperParameters).map(
+    ([name, value]) => `${name}=${String(value ?? 'none')}`,
+  );
+  // What remains may be in a file's name on every system.
+  return [method, ...parts, `seed=${seed}`].join(',').replaceAll(/[^\w.,=+-]/g, '-');
+}
+
+/**
+ * The table of an experiment by the runs' names.
+ * @throws Error where two runs have one name: they would write one file.
+ */
+export function gridById(experiment: Experiment, quick: boolean): Map<string, RunSpecification> {
+  const grid = experiment.grid(quick);
+  const byId = new Map(grid.map((specification) => [runId(specification), specification]));
+  if (byId.size !== grid.length) {
+    throw new Error(`Two runs of ${experiment.name} have the same method, settings and seed.`);
+  }
+  return byId;
+}

@@ -1,0 +1,150 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+
+import { exclusively } from '../../lib/platform/exclusive.js';
+import { prepareTensorFlowEnvironment } from '../run/environment.js';
+import { createProgressDisplay } from '../run/progress.js';
+import { drawSvg } from '../run/svg.js';
+import { describeCommit } from './commit.js';
+import {
+  gridById,
+  type Experiment,
+  type FinishedRun,
+  type Report,
+  type RunHeader,
+  type RunSpecification,
+} from './experiment.js';
+import { runPaths, runsFolder, writeAtomically, writing } from './files.js';
+import { readFinishedRun } from './resumable-log.js';
+import { rasterize } from './png.js';
+import { runGrid } from './run-grid.js';
+
+/** What the user asks for. */
+export interface ExperimentOptions {
+  /** URL of the module whose default export is the experiment. */
+  readonly module: URL;
+  /** Whether its runs are made on TensorFlow. */
+  readonly needsTensorFlow: boolean;
+  readonly quick: boolean;
+  /** Number of worker processes. */
+  readonly jobs: number;
+  readonly outputFolder: string;
+  /** The command as it was given, for the records. */
+  readonly command: string;
+  /** Seconds from one checkpoint of a run to the next. Default: 30. */
+  readonly checkpointSeconds?: number;
+  /** Whether event files for TensorBoard are written as well. */
+  readonly tensorBoard?: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Results, tables and figures; returns the paths of what was written. */
+async function writeReport(
+  { quick, outputFolder, command }: ExperimentOptions,
+  experiment: Experiment,
+  runs: readonly FinishedRun[],
+  { summary, figures, tables }: Report,
+): Promise<string[]> {
+  const paths: string[] = [];
+  const write = (name: string, content: string | Uint8Array) => {
+    const path = join(outputFolder, name);
+    writeAtomically(path, content);
+    paths.push(path);
+  };
+  // What the runs tell, because they may have been made by earlier commands, also elsewhere.
+  const distinct = <Value>(of: (header: RunHeader) => Value) =>
+    runs
+      .map(({ header }) => of(header))
+      .filter(
+        (value, index, all) => all.findIndex((other) => isDeepStrictEqual(other, value)) === index,
+      );
+  const results = {
+    experiment: experiment.name,
+    command,
+    quick,
+    commits: distinct(({ commit }) => commit),
+    engines: distinct(({ engine }) => engine).filter((engine) => engine !== null),
+    environments: distinct(({ versions, environment, machine }) => ({
+      versions,
+      environment,
+      machine,
+    })),
+    runs: runs.map(({ id, end }) => ({ id, steps: end.steps, reason: end.reason })),
+    summary,
+  };
+  write('results.json', `${JSON.stringify(results, null, 2)}\n`);
+  for (const { name, markdown } of tables) {
+    write(`${name}.md`, markdown);
+  }
+  for (const { name, specification } of figures) {
+    const svg = await drawSvg(specification);
+    write(`${name}.svg`, svg);
+    write(`${name}.png`, rasterize(svg));
+  }
+  return paths;
+}
+
+async function makeRuns(
+  options: ExperimentOptions,
+  grid: ReadonlyMap<string, RunSpecification>,
+): Promise<boolean> {
+  const { module, jobs, checkpointSeconds = 30, signal, ...rest } = options;
+  const failures = await runGrid({
+    grid,
+    setup: {
+      module: module.href,
+      needsTensorFlow: rest.needsTensorFlow,
+      quick: rest.quick,
+      outputFolder: rest.outputFolder,
+      command: rest.command,
+      commit: describeCommit(),
+      checkpointSeconds,
+    },
+    jobs,
+    display: createProgressDisplay(),
+    signal,
+  });
+  if (failures.length > 0) {
+    const list = failures.map(({ id, message }) => `${id}: ${message}`).join('\n');
+    throw new Error(`${failures.length} of ${grid.size} runs failed.\n${list}`);
+  }
+  return !signal.aborted;
+}
+
+/**
+ * Makes the runs of an experiment that are not finished, then its results, tables and figures. When
+ * the signal is aborted, the runs end after their current steps, with checkpoints.
+ */
+export async function runExperiment(options: ExperimentOptions): Promise<void> {
+  const { module, quick, outputFolder, signal } = options;
+  // For the workers, which inherit it. Numbers depend on the number of threads, and must not on how
+  // many processes share the machine.
+  prepareTensorFlowEnvironment(1);
+  const { default: experiment } = (await import(module.href)) as { default: Experiment };
+  const grid = gridById(experiment, quick);
+  writing(outputFolder, () => mkdirSync(runsFolder(outputFolder), { recursive: true }));
+  const work = async () => {
+    if (!(await makeRuns(options, grid))) {
+      console.log('Interrupted; the same command goes on from here.');
+      return;
+    }
+    const runs = [...grid].map(([id, specification]) =>
+      readFinishedRun(runPaths(outputFolder, id), id, specification),
+    );
+    const paths = await writeReport(options, experiment, runs, experiment.report(runs));
+    if (options.tensorBoard === true) {
+      const { writeEventFiles } = await import('./tensorboard.js');
+      const folder = join(outputFolder, 'tensorboard');
+      writeEventFiles(runs, folder);
+      paths.push(folder);
+    }
+    console.log(['Written:', ...paths].join('\n  '));
+  };
+  await exclusively(outputFolder, work, {
+    onWait: () => {
+      console.log(`Another command writes into ${outputFolder}; waiting for its end.`);
+    },
+    signal,
+  });
+}

@@ -1,0 +1,101 @@
+/** A process that makes the runs that it is told to, one after another. */
+import { exclusively } from '../../lib/platform/exclusive.js';
+import { describeEnvironment, type RunEnvironment } from '../run/environment.js';
+import { executeRun } from './execute-run.js';
+import { gridById, type Experiment, type RunSpecification } from './experiment.js';
+import { FileError, runPaths } from './files.js';
+import type { WorkerCommand, WorkerMessage, WorkerSetup } from './messages.js';
+
+const millisecondsBetweenMessages = 100;
+
+interface Session {
+  readonly setup: WorkerSetup;
+  readonly experiment: Experiment;
+  readonly grid: ReadonlyMap<string, RunSpecification>;
+  readonly environment: RunEnvironment;
+}
+
+const stopping = new AbortController();
+let session: Promise<Session> | undefined;
+
+function send(message: WorkerMessage): void {
+  process.send?.(message);
+}
+
+async function begin(setup: WorkerSetup): Promise<Session> {
+  const { default: experiment } = (await import(setup.module)) as { default: Experiment };
+  return {
+    setup,
+    experiment,
+    grid: gridById(experiment, setup.quick),
+    environment: await describeEnvironment({ withTensorFlow: setup.needsTensorFlow }),
+  };
+}
+
+async function makeRun(
+  { setup, experiment, grid, environment }: Session,
+  id: string,
+): Promise<boolean> {
+  const specification = grid.get(id);
+  if (specification === undefined) {
+    throw new Error(`The experiment ${experiment.name} has no run ${id}.`);
+  }
+  const paths = runPaths(setup.outputFolder, id);
+  let lastMessage = 0;
+  const run = () =>
+    executeRun({
+      experiment,
+      specification,
+      paths,
+      header: {
+        type: 'run',
+        experiment: experiment.name,
+        configuration: specification,
+        commit: setup.commit,
+        command: setup.command,
+        ...environment,
+      },
+      checkpointSeconds: setup.checkpointSeconds,
+      signal: stopping.signal,
+      onProgress: (step) => {
+        const now = performance.now();
+        if (now - lastMessage >= millisecondsBetweenMessages) {
+          lastMessage = now;
+          send({ type: 'progress', step });
+        }
+      },
+    });
+  // The worker of a leading process that was killed may still be in its last step.
+  return exclusively(paths.log, run, { onWait: () => undefined, signal: stopping.signal });
+}
+
+async function runAndTell(id: string): Promise<void> {
+  try {
+    const finished = session !== undefined && (await makeRun(await session, id));
+    send({ type: finished ? 'finished' : 'stopped' });
+  } catch (error) {
+    const concernsAll = error instanceof FileError && error.concernsAll;
+    const detail = error instanceof FileError ? error.message : (error as Error).stack;
+    send({ type: 'failed', message: detail ?? String(error), concernsAll });
+  }
+}
+
+process.on('message', (command: WorkerCommand) => {
+  switch (command.type) {
+    case 'setup':
+      session = begin(command);
+      // Told with the first run, which needs it.
+      session.catch(() => undefined);
+      break;
+    case 'run':
+      void runAndTell(command.id);
+      break;
+    case 'stop':
+      stopping.abort();
+      break;
+  }
+});
+// Nobody is left who would start what comes next, or knows of this run.
+process.on('disconnect', () => process.exit());
+// Ctrl-C reaches all processes of a terminal; the leading one tells the others to stop.
+process.on('SIGINT', () => undefined);

@@ -1,0 +1,308 @@
+/** The experiment runner: killed, interrupted, on a full disk, with damaged files. */
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import test from 'ava';
+
+import { readCheckpoint, writeCheckpoint } from '../../experiments/runner/checkpoint.js';
+import { runId } from '../../experiments/runner/experiment.js';
+import { describeDuration } from '../../experiments/run/progress.js';
+import {
+  readLogs,
+  readTrace,
+  startExperiment,
+  startFixture,
+  waitForSteps,
+} from './fixtures/run.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'tfjs-alig-runner-'));
+/** What an uninterrupted process writes. */
+const reference = new Map<string, Record<string, string[]>>();
+
+function path(...names: string[]): string {
+  return join(folder, ...names);
+}
+
+/** The seeds of the runs that are finished. */
+function finishedSeeds(output: string): string[] {
+  return readdirSync(join(output, 'runs')).flatMap(
+    (name) => /seed=(\d)\.jsonl$/.exec(name)?.slice(1) ?? [],
+  );
+}
+
+test.before(async (t) => {
+  for (const name of ['arrays', 'model']) {
+    const result = await startFixture(name, path(`reference-${name}`)).result;
+    t.is(result.exitCode, 0, result.errors);
+    reference.set(name, readLogs(path(`reference-${name}`)));
+  }
+});
+
+test.after.always(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test.serial('a run logs its configuration, versions, engine and every step', (t) => {
+  const logs = reference.get('model')!;
+  t.deepEqual(Object.keys(logs), [
+    'alig,maxLearningRate=0.1,seed=1.jsonl',
+    'alig,maxLearningRate=none,seed=1.jsonl',
+  ]);
+  const lines = logs['alig,maxLearningRate=0.1,seed=1.jsonl']!.map(
+    (line) => JSON.parse(line) as Record<string, unknown>,
+  );
+  t.like(lines[0], {
+    type: 'run',
+    experiment: 'model',
+    engine: 'tensorflow-cpu',
+    command: 'test',
+    configuration: { method: 'alig', hyperParameters: { maxLearningRate: 0.1 }, seed: 1 },
+    environment: { TF_DETERMINISTIC_OPS: '1', TF_NUM_INTRAOP_THREADS: '1' },
+  });
+  const { versions, commit } = lines[0] as { versions: Record<string, string>; commit: unknown };
+  t.is(versions['node'], process.versions.node);
+  t.regex(versions['tfjs-node']!, /^\d/);
+  t.true(commit === null || typeof commit === 'string');
+  t.deepEqual(
+    lines.slice(1, -1).map(({ type, step }) => [type, step]),
+    Array.from({ length: 40 }, (_, index) => ['step', index + 1]),
+  );
+  t.like(lines.at(-1), { type: 'end', steps: 40, reason: 'finished' });
+});
+
+for (const name of ['arrays', 'model']) {
+  test.serial(
+    `${name}: killed with all its workers at random steps, it resumes bit for bit`,
+    async (t) => {
+      const output = path(`killed-${name}`);
+      const trace = path(`killed-${name}.trace`);
+      const total = name === 'arrays' ? 240 : 80;
+      let stepsBefore = 0;
+      for (let kill = 0; kill < 3; kill++) {
+        const program = startFixture(name, output, { trace, jobs: 2 });
+        const at = stepsBefore + 2 + Math.floor((Math.random() * total) / 5);
+        t.log(`killed after ${at} steps`);
+        await waitForSteps(trace, at);
+        process.kill(-program.pid, 'SIGKILL');
+        await program.result;
+        stepsBefore = readTrace(trace).length;
+      }
+      const result = await startFixture(name, output, { trace, jobs: 2 }).result;
+      t.is(result.exitCode, 0, result.errors);
+      t.deepEqual(readLogs(output), reference.get(name));
+      // Checkpoints were made use of: at most one step of each worker was made again after each kill.
+      const steps = readTrace(trace).length;
+      t.true(steps >= total && steps <= total + 3 * 2 * 2, `${steps} steps`);
+    },
+  );
+}
+
+test.serial(
+  'workers end when the process that leads them is killed, and the rest goes on',
+  async (t) => {
+    const output = path('orphans');
+    const trace = path('orphans.trace');
+    const program = startFixture('arrays', output, { trace, jobs: 2 });
+    await waitForSteps(trace, 20);
+    process.kill(program.pid, 'SIGKILL');
+    const result = await startFixture('arrays', output, { trace, jobs: 2 }).result;
+    t.is(result.exitCode, 0, result.errors);
+    t.deepEqual(readLogs(output), reference.get('arrays'));
+    const steps = readTrace(trace).length;
+    t.true(steps <= 240 + 8, `${steps} steps`);
+  },
+);
+
+test.serial(
+  'a worker that is killed fails its run, and another one makes the others',
+  async (t) => {
+    const output = path('worker');
+    const trace = path('worker.trace');
+    const program = startFixture('arrays', output, { trace });
+    await waitForSteps(trace, 10);
+    process.kill(Number.parseInt(readTrace(trace)[0]!, 10), 'SIGKILL');
+    const { exitCode, errors } = await program.result;
+    t.is(exitCode, 1);
+    t.regex(errors, /1 of 4 runs failed\.\nalig.*seed=1: Its process ended with SIGKILL/);
+    t.deepEqual(finishedSeeds(output), ['2', '3', '4']);
+    t.is((await startFixture('arrays', output).result).exitCode, 0);
+    t.deepEqual(readLogs(output), reference.get('arrays'));
+  },
+);
+
+test.serial('--jobs processes make the runs, and finished runs are not made again', async (t) => {
+  const output = path('jobs');
+  const trace = path('jobs.trace');
+  const { exitCode, output: text } = await startFixture('arrays', output, { trace, jobs: 3 })
+    .result;
+  t.is(exitCode, 0);
+  t.is(new Set(readTrace(trace).map((line) => line.split(' ')[0])).size, 3);
+  t.regex(text, /Grid {3}[3-7]0 % {2}[0-3]\/4 runs {2}\d+ s left\n/);
+  t.regex(text, /Grid {2}100 % {2}4\/4 runs/);
+  t.deepEqual(readLogs(output), reference.get('arrays'));
+
+  const log = path('jobs', 'runs', 'alig,maxLearningRate=0.1,seed=2.jsonl');
+  const { mtimeMs } = statSync(log);
+  rmSync(path('jobs', 'runs', 'alig,maxLearningRate=0.1,seed=3.jsonl'));
+  t.is((await startFixture('arrays', output, { trace }).result).exitCode, 0);
+  t.is(readTrace(trace).length, 240 + 60);
+  t.is(statSync(log).mtimeMs, mtimeMs);
+});
+
+test.serial('Ctrl-C ends it with checkpoints, from which it goes on', async (t) => {
+  const output = path('interrupted');
+  const trace = path('interrupted.trace');
+  const program = startFixture('arrays', output, { trace, jobs: 2 });
+  await waitForSteps(trace, 30);
+  // As a terminal does: to all processes.
+  process.kill(-program.pid, 'SIGINT');
+  const { exitCode, output: text } = await program.result;
+  t.is(exitCode, 130);
+  t.regex(text, /Interrupted; the same command goes on from here/);
+  t.is((await startFixture('arrays', output, { trace }).result).exitCode, 0);
+  t.is(readTrace(trace).length, 240);
+  t.deepEqual(readLogs(output), reference.get('arrays'));
+});
+
+for (const [what, ending] of [
+  ['log', 'partial.jsonl'],
+  ['checkpoint', 'checkpoint.new'],
+] as const) {
+  test.serial(`a full disk under the ${what} is named and costs no finished run`, async (t) => {
+    const output = path(`full-${what}`);
+    mkdirSync(join(output, 'runs'), { recursive: true });
+    const full = join(output, 'runs', `alig,maxLearningRate=0.1,seed=2.${ending}`);
+    symlinkSync('/dev/full', full);
+    const { exitCode, errors } = await startFixture('arrays', output).result;
+    t.is(exitCode, 1);
+    t.regex(errors, /1 of 4 runs failed/);
+    t.regex(errors, /seed=2: Cannot write .*seed=2\..* The disk is full: make room, then give the/);
+    t.deepEqual(finishedSeeds(output), ['1'], 'the others are not begun');
+    const first = join(output, 'runs', 'alig,maxLearningRate=0.1,seed=1.jsonl');
+    const { mtimeMs } = statSync(first);
+    rmSync(full, { force: true });
+    t.is((await startFixture('arrays', output).result).exitCode, 0);
+    t.is(statSync(first).mtimeMs, mtimeMs);
+    t.deepEqual(readLogs(output), reference.get('arrays'));
+  });
+}
+
+/** A folder with one run that was killed; the others are not begun. */
+async function killedFolder(name: string): Promise<{ output: string; stem: string }> {
+  const output = path(name);
+  const trace = path(`${name}.trace`);
+  const program = startFixture('arrays', output, { trace });
+  await waitForSteps(trace, 10);
+  process.kill(-program.pid, 'SIGKILL');
+  await program.result;
+  return { output, stem: join(output, 'runs', 'alig,maxLearningRate=0.1,seed=1') };
+}
+
+test.serial(
+  'a truncated checkpoint is named; the other runs are made, and then this one',
+  async (t) => {
+    const { output, stem } = await killedFolder('truncated');
+    truncateSync(`${stem}.checkpoint`, 100);
+    const { exitCode, errors } = await startFixture('arrays', output).result;
+    t.is(exitCode, 1);
+    t.regex(errors, /1 of 4 runs failed\.\n.*The checkpoint .*seed=1\.checkpoint is damaged/);
+    t.deepEqual(finishedSeeds(output), ['2', '3', '4']);
+    rmSync(`${stem}.checkpoint`);
+    t.is((await startFixture('arrays', output).result).exitCode, 0);
+    t.deepEqual(readLogs(output), reference.get('arrays'));
+  },
+);
+
+test.serial('a log that is not the one of the checkpoint is named', async (t) => {
+  const { output, stem } = await killedFolder('lost-log');
+  truncateSync(`${stem}.partial.jsonl`, 50);
+  const { exitCode, errors } = await startFixture('arrays', output).result;
+  t.is(exitCode, 1);
+  t.regex(errors, /The log .*seed=1\.partial\.jsonl is damaged.* Delete both/);
+});
+
+test.serial('a checkpoint of other versions is refused', async (t) => {
+  const { output, stem } = await killedFolder('versions');
+  const lines = readFileSync(`${stem}.partial.jsonl`, 'utf8');
+  const changed = lines.replace(/"node":"[^"]*"/, '"node":"18.0.0"');
+  writeFileSync(`${stem}.partial.jsonl`, changed);
+  const checkpoint = readCheckpoint(`${stem}.checkpoint`)!;
+  const { createHash } = await import('node:crypto');
+  const kept = changed.slice(0, checkpoint.logLength - lines.length + changed.length);
+  writeCheckpoint(`${stem}.checkpoint`, {
+    ...checkpoint,
+    logLength: kept.length,
+    logHash: createHash('sha256').update(kept).digest('hex'),
+  });
+  const { exitCode, errors } = await startFixture('arrays', output).result;
+  t.is(exitCode, 1);
+  t.regex(errors, /was begun with .*"node":"18\.0\.0".* cannot go on bit for bit/);
+});
+
+test.serial('a damaged log of a finished run is named', async (t) => {
+  const output = path('jobs');
+  const log = join(output, 'runs', 'alig,maxLearningRate=0.1,seed=2.jsonl');
+  truncateSync(log, statSync(log).size - 30);
+  const { exitCode, errors } = await startFixture('arrays', output).result;
+  t.is(exitCode, 1);
+  t.regex(errors, /seed=2\.jsonl is damaged.* Delete it to make this run again/);
+});
+
+test('every bit of a state comes back from a checkpoint', (t) => {
+  const file = path('bits.checkpoint');
+  const state = {
+    floats: Float32Array.of(NaN, -0, Infinity, 1e-45),
+    doubles: [Float64Array.of(0.1, -0, Number.MIN_VALUE)],
+    nested: { text: 'a', none: null, number: -0 },
+  };
+  writeCheckpoint(file, { step: 3, seconds: 0.5, logLength: 1, logHash: '', state });
+  t.deepEqual(readCheckpoint(file)?.state, state);
+  t.is(readCheckpoint(path('missing.checkpoint')), null);
+  for (const position of [0, 30, 200]) {
+    const bytes = readFileSync(file);
+    bytes[position]! ^= 1;
+    writeFileSync(path('flipped.checkpoint'), bytes);
+    t.throws(() => readCheckpoint(path('flipped.checkpoint')), { message: /is damaged/ });
+  }
+});
+
+test("a run's name may be a file's", (t) => {
+  const hyperParameters = { maxLearningRate: null, rate: 1e-7, kind: 'a/b: c' };
+  t.is(
+    runId({ method: 'alig', hyperParameters, seed: 1, steps: 1 }),
+    'alig,maxLearningRate=none,rate=1e-7,kind=a-b--c,seed=1',
+  );
+});
+
+test('the time left is shown in two units', (t) => {
+  t.deepEqual(
+    [0.2, 59, 61.5, 3600, 90_000].map((seconds) => describeDuration(seconds)),
+    ['1 s', '59 s', '1 min 2 s', '1 h 0 min', '25 h 0 min'],
+  );
+});
+
+for (const [parameters, message] of [
+  [
+    ['figure-9'],
+    /'figure-9' is invalid.*Allowed choices are figure-1, figure-2, figure-3, .*theory/,
+  ],
+  [['theory', '--jobs', '0'], /'0' is invalid.*whole number at least 1/],
+  [[], /missing required argument 'name'/],
+] as const) {
+  test(`experiment ${parameters.join(' ')} is refused`, async (t) => {
+    const { exitCode, errors } = await startExperiment(parameters, { cwd: folder }).result;
+    t.is(exitCode, 1);
+    t.regex(errors, message);
+  });
+}
