@@ -84,6 +84,8 @@ export type LoggedStep = StepRecord & {
 export interface FinishedRun {
   readonly id: string;
   readonly header: RunHeader;
+  /** Of its processes: more than one where it was killed and went on with other sources. */
+  readonly commits: readonly (string | null)[];
   readonly steps: readonly LoggedStep[];
   readonly end: RunEnd;
 }

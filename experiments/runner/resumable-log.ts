@@ -143,5 +143,8 @@ export function readFinishedRun(
     );
   }
   const steps = records.filter((record): record is LoggedStep => record.type === 'step');
-  return { id, header, steps, end };
+  const commits = records.flatMap((record) =>
+    record.type === 'run' || record.type === 'resume' ? [record.commit] : [],
+  );
+  return { id, header, commits, steps, end };
 }

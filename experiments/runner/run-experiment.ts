@@ -12,7 +12,6 @@ import {
   type Experiment,
   type FinishedRun,
   type Report,
-  type RunHeader,
   type RunSpecification,
 } from './experiment.js';
 import { runPaths, runsFolder, writeAtomically, writing } from './files.js';
@@ -39,6 +38,13 @@ export interface ExperimentOptions {
   readonly signal: AbortSignal;
 }
 
+/** Each value once, in the order of their first places. */
+function distinct<Value>(values: readonly Value[]): Value[] {
+  return values.filter(
+    (value, index) => values.findIndex((other) => isDeepStrictEqual(other, value)) === index,
+  );
+}
+
 /** Results, tables and figures; returns the paths of what was written. */
 async function writeReport(
   { quick, outputFolder, command }: ExperimentOptions,
@@ -53,23 +59,16 @@ async function writeReport(
     paths.push(path);
   };
   // What the runs tell, because they may have been made by earlier commands, also elsewhere.
-  const distinct = <Value>(of: (header: RunHeader) => Value) =>
-    runs
-      .map(({ header }) => of(header))
-      .filter(
-        (value, index, all) => all.findIndex((other) => isDeepStrictEqual(other, value)) === index,
-      );
+  const headers = runs.map(({ header }) => header);
   const results = {
     experiment: experiment.name,
     command,
     quick,
-    commits: distinct(({ commit }) => commit),
-    engines: distinct(({ engine }) => engine).filter((engine) => engine !== null),
-    environments: distinct(({ versions, environment, machine }) => ({
-      versions,
-      environment,
-      machine,
-    })),
+    commits: distinct(runs.flatMap(({ commits }) => commits)),
+    engines: distinct(headers.map(({ engine }) => engine)).filter((engine) => engine !== null),
+    environments: distinct(
+      headers.map(({ versions, environment, machine }) => ({ versions, environment, machine })),
+    ),
     runs: runs.map(({ id, end }) => ({ id, steps: end.steps, reason: end.reason })),
     summary,
   };

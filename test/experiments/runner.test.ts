@@ -1,4 +1,5 @@
 /** The experiment runner: killed, interrupted, on a full disk, with damaged files. */
+import { createHash } from 'node:crypto';
 import {
   mkdirSync,
   mkdtempSync,
@@ -232,22 +233,38 @@ test.serial('a log that is not the one of the checkpoint is named', async (t) =>
   t.regex(errors, /The log .*seed=1\.partial\.jsonl is damaged.* Delete both/);
 });
 
-test.serial('a checkpoint of other versions is refused', async (t) => {
-  const { output, stem } = await killedFolder('versions');
-  const lines = readFileSync(`${stem}.partial.jsonl`, 'utf8');
-  const changed = lines.replace(/"node":"[^"]*"/, '"node":"18.0.0"');
-  writeFileSync(`${stem}.partial.jsonl`, changed);
+/** Changes a killed run's log, and its checkpoint's hash with it, as if it had been written so. */
+function rewriteLog(stem: string, change: (log: string) => string): void {
+  const log = readFileSync(`${stem}.partial.jsonl`, 'utf8');
   const checkpoint = readCheckpoint(`${stem}.checkpoint`)!;
-  const { createHash } = await import('node:crypto');
-  const kept = changed.slice(0, checkpoint.logLength - lines.length + changed.length);
+  const changed = change(log.slice(0, checkpoint.logLength));
+  writeFileSync(`${stem}.partial.jsonl`, changed);
   writeCheckpoint(`${stem}.checkpoint`, {
     ...checkpoint,
-    logLength: kept.length,
-    logHash: createHash('sha256').update(kept).digest('hex'),
+    logLength: changed.length,
+    logHash: createHash('sha256').update(changed).digest('hex'),
   });
+}
+
+test.serial('a checkpoint of other versions is refused', async (t) => {
+  const { output, stem } = await killedFolder('versions');
+  rewriteLog(stem, (log) => log.replace(/"node":"[^"]*"/, '"node":"18.0.0"'));
   const { exitCode, errors } = await startFixture('arrays', output).result;
   t.is(exitCode, 1);
   t.regex(errors, /was begun with .*"node":"18\.0\.0".* cannot go on bit for bit/);
+});
+
+test.serial('a checkpoint of another commit goes on, and the results name both', async (t) => {
+  const { output, stem } = await killedFolder('commits');
+  rewriteLog(stem, (log) => log.replace(/"commit":(null|"[^"]*")/, '"commit":"another"'));
+  t.is((await startFixture('arrays', output).result).exitCode, 0);
+  const { commits } = JSON.parse(readFileSync(join(output, 'results.json'), 'utf8')) as {
+    commits: readonly (string | null)[];
+  };
+  t.is(commits.length, 2);
+  t.is(commits[0], 'another');
+  const lines = readFileSync(`${stem}.jsonl`, 'utf8').split('\n');
+  t.is(lines.filter((line) => line.includes('"type":"resume"')).length, 1);
 });
 
 test.serial('a damaged log of a finished run is named', async (t) => {

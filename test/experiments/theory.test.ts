@@ -176,6 +176,7 @@ test('a broken bound is reported', (t) => {
     return {
       id: '',
       header: { configuration } as FinishedRun['header'],
+      commits: [],
       steps: [{ type: 'step', step: 1, seconds: 0, ratio }],
       end: { type: 'end', steps: 1, reason: 'finished', seconds: 0 },
     };
