@@ -1,0 +1,50 @@
+/** The committed results are what their logs and the experiments' code say. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import test from 'ava';
+
+import { experiments } from '../../experiments/registry.js';
+import { gridById, type Experiment } from '../../experiments/runner/experiment.js';
+import { runPaths } from '../../experiments/runner/files.js';
+import { readFinishedRun } from '../../experiments/runner/resumable-log.js';
+
+const folder = fileURLToPath(new URL('../../../experiments/results/', import.meta.url));
+
+interface Results {
+  readonly command: string;
+  readonly quick: boolean;
+  readonly commits: readonly string[];
+  readonly runs: readonly { readonly id: string }[];
+  readonly summary: unknown;
+}
+
+for (const name of readdirSync(folder)) {
+  test(`${name}: the results follow from the logs`, async (t) => {
+    const results = JSON.parse(readFileSync(join(folder, name, 'results.json'), 'utf8')) as Results;
+    t.false(results.quick);
+    t.true(results.command.startsWith(`tfjs-alig experiment ${name} `));
+    for (const commit of results.commits) {
+      t.regex(commit, /^[\w.-]*[0-9a-f]{7,}$/, 'a commit, without changes to it');
+    }
+
+    const { module } = experiments.find((entry) => entry.name === name)!;
+    const { default: experiment } = (await import(module.href)) as { default: Experiment };
+    const grid = gridById(experiment, false);
+    const runs = results.runs.map(({ id }) =>
+      readFinishedRun(runPaths(join(folder, name), id), id, grid.get(id)!),
+    );
+    t.is(readdirSync(join(folder, name, 'runs')).length, runs.length);
+    t.deepEqual(new Set(runs.flatMap(({ commits }) => commits)), new Set(results.commits));
+    const { summary, tables, figures } = experiment.report(runs);
+    t.deepEqual(JSON.parse(JSON.stringify(summary)), results.summary);
+    for (const table of tables) {
+      t.is(readFileSync(join(folder, name, `${table.name}.md`), 'utf8'), table.markdown);
+    }
+    t.deepEqual(
+      readdirSync(join(folder, name)).filter((file) => /\.(svg|png)$/.test(file)),
+      figures.flatMap((figure) => [`${figure.name}.png`, `${figure.name}.svg`]).sort(),
+    );
+  });
+}
