@@ -3,7 +3,8 @@ import { stepPortably } from '../lib/engines/portable.js';
 import { AliG, fusedAliGStep, l2Ball, type StepReport } from '../lib/index.js';
 import { referenceStep } from '../lib/step/reference.js';
 import { unpackReport } from '../lib/step/report.js';
-import { checkedSettings, type StepSettings } from '../lib/step/settings.js';
+import { aliGStep } from '../lib/step/alig-step.js';
+import type { RuleStep } from '../lib/step/rule-step.js';
 import type { Bandwidth } from './bandwidth.js';
 import { PlainAliG } from './plain-alig.js';
 import type { Workload } from './workload.js';
@@ -55,8 +56,8 @@ export const floorName = 'floor: memory traffic of a step';
 export const plainName = 'ALI-G in plain tfjs ops';
 export const momentumName = 'tf.train.momentum';
 
-function settingsOf(workload: Workload): StepSettings {
-  return checkedSettings('benchmark', { ...workload, lowerBound: 0, adjustedMomentum: false });
+function stepOf(workload: Workload): RuleStep {
+  return aliGStep('benchmark', { ...workload, lowerBound: 0, adjustedMomentum: false });
 }
 
 interface TensorWorkload {
@@ -255,21 +256,23 @@ export const stepContenders: readonly Contender[] = [
     mostElements: Infinity,
     prepare: (workload) =>
       overTensors(workload, ({ variables, gradients, loss }) => {
-        const settings = settingsOf(workload);
-        let velocities = variables.map((variable) => tf.zerosLike<tf.Tensor>(variable));
+        const ruleStep = stepOf(workload);
+        let velocities = ruleStep.rule.state.flatMap(() =>
+          variables.map((variable) => tf.zerosLike<tf.Tensor>(variable)),
+        );
         let report: StepReport;
         return {
           step: () => {
             const outcome = stepPortably({
+              ...ruleStep,
               variables,
               gradients,
-              velocities,
-              velocitiesInPlace: false,
+              state: velocities,
+              stateInPlace: false,
               loss,
-              settings,
             });
             tf.dispose(velocities);
-            velocities = outcome.newVelocities!;
+            velocities = outcome.newState ?? [];
             report = outcome.report;
           },
           report: () => report,
@@ -286,10 +289,10 @@ export const stepContenders: readonly Contender[] = [
     agreement: 'exact',
     mostElements: 1_000_000,
     prepare: (workload) => {
-      const settings = settingsOf(workload);
+      const step = stepOf(workload);
       return overArrays(workload, (parameters, velocities) => {
         const { gradients, loss } = workload;
-        const fields = referenceStep(parameters, gradients, velocities, loss, settings);
+        const fields = referenceStep(parameters, gradients, velocities, loss, step);
         return unpackReport(fields, 'typescript');
       });
     },

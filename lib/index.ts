@@ -2,6 +2,9 @@ export { l2Ball, type L2Ball } from './constraints/l2-ball.js';
 export { DeviceBuffer } from './engines/device-buffer.js';
 export { crossEntropy } from './losses/cross-entropy.js';
 export { hinge, smoothedHinge } from './losses/hinge.js';
+export { AdaGrad, type AdaGradOptions } from './optimizers/adagrad.js';
+export { Adam, AdamW, AmsGrad, type AdamOptions } from './optimizers/adam.js';
+export type { AdamEpsilonPlacement } from './optimizers/adam-options.js';
 export { AliG, type AliGOptions } from './optimizers/alig.js';
 export { assertNoRegularizers } from './optimizers/assert-no-regularizers.js';
 export {
@@ -10,7 +13,23 @@ export {
   type HyperParameters,
   type OptimizersByName,
 } from './optimizers/create-optimizer.js';
+export { Aprox, type AproxOptions } from './optimizers/aprox.js';
+export { BPGrad, type BPGradOptions } from './optimizers/bpgrad.js';
+export { Dfw, type DfwOptions } from './optimizers/dfw.js';
 export type { GradientList, GradientMap } from './optimizers/gradients.js';
+export { RmsProp, type RmsPropOptions } from './optimizers/rmsprop.js';
+export type { RootEpsilonPlacement } from './optimizers/root-epsilon.js';
+export { Sgd, type SgdOptions } from './optimizers/sgd.js';
+export { Yogi, type YogiOptions } from './optimizers/yogi.js';
+export { L4Adam, L4Mom, type L4AdamOptions, type L4MomOptions } from './optimizers/l4.js';
+export { Momo, MomoAdam, type MomoAdamOptions, type MomoOptions } from './optimizers/momo.js';
+export {
+  ObermanPrazeres,
+  Polyak,
+  type Objective,
+  type PolyakOptions,
+} from './optimizers/polyak.js';
+export { Sps, type SpsOptions } from './optimizers/sps.js';
 export type { Gpu } from './platform/addon.js';
 export { gpus, type Gpus } from './platform/gpus.js';
 export { getThreadCount, setThreadCount } from './platform/threads.js';

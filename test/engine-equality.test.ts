@@ -13,7 +13,7 @@ import {
   type CaseResult,
 } from './support/engine-comparison.js';
 import { CHUNK_SIZE } from '../lib/step/sums.js';
-import { dataOf, settingsOf, stepCases, type StepCase } from './support/step-cases.js';
+import { dataOf, stepCases, type StepCase } from './support/step-cases.js';
 import { runTensorFlow } from './support/tensorflow-steps.js';
 
 const state = addonState();
@@ -30,9 +30,8 @@ function assertSame(
 }
 
 function runNative(stepCase: StepCase): CaseResult {
-  const settings = settingsOf(stepCase);
-  return runCase(stepCase, ({ parameters, gradients, velocities }, loss) =>
-    stepHostArrays(parameters, gradients, velocities, loss, settings),
+  return runCase(stepCase, ({ parameters, gradients, state }, loss, step) =>
+    stepHostArrays(parameters, gradients, state, loss, step),
   );
 }
 
@@ -115,11 +114,19 @@ test('the cases reach what their titles say', (t) => {
   t.is(byTitle('an infinite step size').reports[0]!.status, 'stepSizeNotFinite');
   t.true(byTitle('the ball active, momentum').reports.every(({ projected }) => projected));
   t.true(byTitle('a small maximal learning rate').reports.every(({ clipped }) => clipped));
+  const statusOf = (title: string) => byTitle(title).reports[0]!.status;
+  t.is(statusOf('Adam, infinite gradients'), 'gradientNotFinite');
+  t.true(byTitle('Adam, gradients clipped').reports.every(({ clipped }) => clipped));
+  t.false(
+    byTitle('Adam, gradients below the clipping norm').reports.some(({ clipped }) => clipped),
+  );
+  const withoutEpsilon = byTitle('AdaGrad, no epsilon, no gradient and no state yet');
+  t.true(withoutEpsilon.parameters.every((array) => array.every(Number.isFinite)));
   const manyChunks = stepCases.find(({ title }) => title.startsWith('more chunks'))!;
   t.true(manyChunks.sizes.filter((size) => size > 0).length > CHUNK_SIZE);
-  const decayed = byTitle('velocities that decay out of the normal range').velocities.flatMap(
-    (v) => [...v],
-  );
+  const decayed = byTitle('velocities that decay out of the normal range').state.flatMap((v) => [
+    ...v,
+  ]);
   t.true(
     decayed.some((value) => value === 0) &&
       decayed.every((value) => value === 0 || Math.abs(value) >= 2 ** -126),

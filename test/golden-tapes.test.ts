@@ -6,7 +6,7 @@ import { stepHostArrays } from '../lib/engines/host.js';
 import { fusedAliGStep, NonFiniteError, type EngineName } from '../lib/index.js';
 import { referenceStep } from '../lib/step/reference.js';
 import { unpackReport } from '../lib/step/report.js';
-import { checkedSettings } from '../lib/step/settings.js';
+import { aliGStep } from '../lib/step/alig-step.js';
 import {
   decode,
   excess,
@@ -31,19 +31,19 @@ function hostEngine(name: 'native-cpu' | 'typescript'): Engine {
       const hyperParameters = hyperParametersOf(tape);
       const parameters = tape.parameters.map(({ initial }) => decode(initial));
       const velocities = parameters.map(({ length }) => new Float32Array(length));
-      const settings = checkedSettings('test', {
+      const ruleStep = aliGStep('test', {
         ...(hyperParameters as Required<typeof hyperParameters>),
         lowerBound: 0,
       });
       const none = parameters.map(() => null);
       const native = name === 'native-cpu';
       const project = native ? stepHostArrays : referenceStep;
-      project(parameters, none, velocities, 0, settings);
+      project(parameters, none, [], 0, ruleStep);
       return Promise.resolve({
         step: (loss, gradients) =>
           native
             ? fusedAliGStep({ parameters, gradients, velocities, loss, ...hyperParameters })
-            : unpackReport(referenceStep(parameters, gradients, velocities, loss, settings), name),
+            : unpackReport(referenceStep(parameters, gradients, velocities, loss, ruleStep), name),
         parameters: () => Promise.resolve(parameters),
         velocities: () => Promise.resolve(velocities),
         dispose: () => undefined,
@@ -92,7 +92,7 @@ test('the projection at construction is the recorded one', (t) => {
   for (const tape of projecting) {
     const parameters = tape.parameters.map(({ initial }) => decode(initial));
     const { maxNorm } = tape.hyperParameters;
-    const settings = checkedSettings('test', {
+    const step = aliGStep('test', {
       ...(hyperParametersOf(tape) as Required<ReturnType<typeof hyperParametersOf>>),
       lowerBound: 0,
       maxNorm,
@@ -102,7 +102,7 @@ test('the projection at construction is the recorded one', (t) => {
       parameters.map(() => null),
       [],
       0,
-      settings,
+      step,
     );
     const scales = parameterMagnitudes(tape);
     parameters.forEach((values, i) => {

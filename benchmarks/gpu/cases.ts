@@ -4,7 +4,7 @@ import {
   runCase,
   runDeviceBuffers,
 } from '../../test/support/engine-comparison.js';
-import { settingsOf, stepCases } from '../../test/support/step-cases.js';
+import { stepCases } from '../../test/support/step-cases.js';
 
 export interface CaseResults {
   readonly compared: number;
@@ -19,9 +19,8 @@ export function compareCases(mostElements: number, say: (line: string) => void):
   );
   const differences: { title: string; difference: string }[] = [];
   for (const stepCase of cases) {
-    const settings = settingsOf(stepCase);
-    const onCpu = runCase(stepCase, ({ parameters, gradients, velocities }, loss) =>
-      stepHostArrays(parameters, gradients, velocities, loss, settings),
+    const onCpu = runCase(stepCase, ({ parameters, gradients, state }, loss, step) =>
+      stepHostArrays(parameters, gradients, state, loss, step),
     );
     if (onCpu.reports.some(({ engine }) => engine !== 'native-cpu')) {
       throw new Error('The native add-on is missing: npx tfjs-alig build');

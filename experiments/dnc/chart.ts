@@ -9,12 +9,9 @@ export interface ChartContent {
   readonly steps: readonly StepRecord[];
 }
 
-/** Curves of a training run as SVG: loss and gradient norm over the steps, and ALI-G's step size. */
+/** Curves of a training run as SVG: loss, step size and gradient norm over the steps. */
 export function drawChart({ title, subtitle, steps }: ChartContent): Promise<string> {
   const explanation = `every step and mean of ${2 * meanHalfWidth(steps.length) + 1} steps`;
-  const stepSizes = steps.flatMap(({ step, stepSize }) =>
-    stepSize === undefined ? [] : [{ step, stepSize }],
-  );
   const logarithmic = {
     scale: { type: 'log', nice: false },
     tickFactors: [1],
@@ -28,17 +25,13 @@ export function drawChart({ title, subtitle, steps }: ChartContent): Promise<str
       title: `Training loss: ${explanation}`,
       axisTitle: 'Cross entropy (nats)',
     }),
-    ...(stepSizes.length === 0
-      ? []
-      : [
-          valuesAndMean({
-            ...logarithmic,
-            field: 'stepSize',
-            records: stepSizes,
-            title: `Step size: ${explanation}`,
-            axisTitle: 'Step size',
-          }),
-        ]),
+    valuesAndMean({
+      ...logarithmic,
+      field: 'stepSize',
+      records: steps,
+      title: `Step size: ${explanation}`,
+      axisTitle: 'Step size',
+    }),
     valuesAndMean({
       ...logarithmic,
       field: 'gradientNorm',

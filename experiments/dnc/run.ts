@@ -19,12 +19,17 @@ const optimizerTitles: Readonly<Record<OptimizerSettings['name'], string>> = {
   adam: 'Adam',
   rmsprop: 'RMSProp',
   adagrad: 'Adagrad',
+  l4adam: 'L4Adam',
+  l4mom: 'L4Mom',
 };
 
 function describeOptimizer(settings: OptimizerSettings): string {
   const title = optimizerTitles[settings.name];
-  if (settings.name !== 'alig') {
+  if ('learningRate' in settings) {
     return `${title}: learning rate ${settings.learningRate}`;
+  }
+  if ('fraction' in settings) {
+    return `${title}: fraction ${settings.fraction}`;
   }
   const { maxLearningRate } = settings;
   return maxLearningRate === null
@@ -62,16 +67,16 @@ export async function runDnc(
   const environment = await describeEnvironment({ withTensorFlow: true });
   const log = new RunLog<LogRecord>(logPath);
   const display = createProgressDisplay();
-  const prepared = prepareOptimizer(settings.optimizer);
+  const optimizer = prepareOptimizer(settings.optimizer);
   const steps: StepRecord[] = [];
   let mean: MeanEvent | null = null;
   let divergence: DivergenceEvent | null = null;
   let engine: RunRecord['engine'] | null = null;
   try {
-    for (const event of trainDnc(prepared, settings)) {
+    for (const event of trainDnc(optimizer, settings)) {
       if (engine === null) {
         // Only a step that has been taken tells which engine serves.
-        engine = event.type === 'step' ? (event.report?.engine ?? 'tfjs') : 'none';
+        engine = event.type === 'step' ? event.report.engine : 'none';
         log.write({ type: 'run', configuration: settings, ...environment, engine });
       }
       switch (event.type) {
@@ -110,7 +115,7 @@ export async function runDnc(
   } finally {
     display.stop();
     log.close();
-    prepared.optimizer.dispose();
+    optimizer.dispose();
   }
   const subtitle = [...description, `Engine: ${engine ?? 'none'}`];
   const title = `${optimizerTitles[settings.optimizer.name]} on repeat copy`;

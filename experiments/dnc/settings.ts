@@ -1,8 +1,8 @@
-/** Optimisers with a learning rate of the user's, as tfjs has them. */
+/** Optimisers with a learning rate of the user's. */
 export const baselineNames = ['sgd', 'momentum', 'adam', 'rmsprop', 'adagrad'] as const;
 
-/** The name of an optimiser of tfjs. */
-export type BaselineName = (typeof baselineNames)[number];
+/** Optimisers whose step size comes from the loss, by a fraction of the user's. */
+export const l4Names = ['l4adam', 'l4mom'] as const;
 
 /** Which optimiser trains, and its one hyper-parameter. */
 export type OptimizerSettings =
@@ -11,7 +11,8 @@ export type OptimizerSettings =
       /** null: ALI-G-infinity, whose step size has no maximum. */
       readonly maxLearningRate: number | null;
     }
-  | { readonly name: BaselineName; readonly learningRate: number };
+  | { readonly name: (typeof baselineNames)[number]; readonly learningRate: number }
+  | { readonly name: (typeof l4Names)[number]; readonly fraction: number };
 
 /** What a training run depends on, apart from the machine: the same settings give the same numbers. */
 export interface DncSettings {

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-node';
-import { type AliG, NonFiniteError, type StepReport } from 'tfjs-alig';
+import { NonFiniteError, type StepReport } from 'tfjs-alig';
 
 import { FastSequence } from './fast-sequence.js';
-import { clipByGlobalNorm, type PreparedOptimizer } from './optimizers.js';
+import type { DncOptimizer } from './optimizers.js';
 import { createParameters, type DncVariables } from './parameters.js';
 import {
   drawBatch,
@@ -22,8 +22,7 @@ export interface StepEvent {
   readonly loss: number;
   /** Norm of all gradients together, before it is clipped. */
   readonly gradientNorm: number;
-  /** Of ALI-G; null for other optimisers. */
-  readonly report: StepReport | null;
+  readonly report: StepReport;
   /** Time since the training's start. */
   readonly seconds: number;
 }
@@ -74,14 +73,33 @@ export class DivergenceError extends Error {
 /** What one step did. */
 export type TakenStep = Pick<StepEvent, 'loss' | 'gradientNorm' | 'report'>;
 
-function takeAliGStep(optimizer: AliG, loss: tf.Scalar, gradients: tf.NamedTensorMap): TakenStep {
+/**
+ * Takes one step.
+ *
+ * @throws DivergenceError where the loss, a gradient or a new parameter is not finite.
+ */
+export function takeStep(
+  optimizer: DncOptimizer,
+  sequence: FastSequence,
+  parameters: DncVariables,
+  batch: SequenceBatch,
+): TakenStep {
+  const { value, grads } = optimizer.computeGradients(
+    () => sequence.loss(parameters, batch),
+    Object.values(parameters),
+  );
   try {
-    optimizer.applyGradients(gradients, { loss });
+    // Optimisers that do not use the loss would take the step.
+    const [loss] = value.dataSync();
+    if (!Number.isFinite(loss)) throw new DivergenceError(`The loss is not finite: ${loss}.`);
+    optimizer.applyGradients(grads, { loss: value });
   } catch (error) {
     if (error instanceof NonFiniteError) {
       throw new DivergenceError(error.message, { cause: error });
     }
     throw error;
+  } finally {
+    tf.dispose([value, grads]);
   }
   const report = optimizer.lastStep;
   if (report === null) {
@@ -90,53 +108,12 @@ function takeAliGStep(optimizer: AliG, loss: tf.Scalar, gradients: tf.NamedTenso
   return { loss: report.loss, gradientNorm: report.gradientNorm, report };
 }
 
-function takeClippedStep(
-  optimizer: tf.Optimizer,
-  loss: number,
-  gradients: tf.NamedTensorMap,
-  maxNorm: number,
-): TakenStep {
-  const clipped = clipByGlobalNorm(gradients, maxNorm);
-  if (!Number.isFinite(loss) || !Number.isFinite(clipped.norm)) {
-    throw new DivergenceError(`The loss is ${loss}, the gradients' norm ${clipped.norm}.`);
-  }
-  optimizer.applyGradients(clipped.gradients);
-  return { loss, gradientNorm: clipped.norm, report: null };
-}
-
-/**
- * Takes one step. ALI-G gets the loss with the gradients; for the others these are clipped.
- *
- * @throws DivergenceError where the loss or a gradient is not finite; the parameters are as they
- * were then.
- */
-export function takeStep(
-  prepared: PreparedOptimizer,
-  sequence: FastSequence,
-  parameters: DncVariables,
-  batch: SequenceBatch,
-): TakenStep {
-  const { value, grads } = prepared.optimizer.computeGradients(
-    () => sequence.loss(parameters, batch),
-    Object.values(parameters),
-  );
-  tf.engine().startScope();
-  try {
-    return prepared.kind === 'alig'
-      ? takeAliGStep(prepared.optimizer, value, grads)
-      : takeClippedStep(prepared.optimizer, value.arraySync(), grads, prepared.maxGradientNorm);
-  } finally {
-    tf.engine().endScope();
-    tf.dispose([value, grads]);
-  }
-}
-
 /**
  * Trains a fresh differentiable neural computer on repeat copy and yields what happens. Leaving the
  * loop early is fine: the parameters are disposed of in any case. The optimiser stays the caller's.
  */
 export function* trainDnc(
-  prepared: PreparedOptimizer,
+  optimizer: DncOptimizer,
   { steps, seed, sizes = publishedSizes, task = publishedTask }: TrainingOptions,
 ): Generator<TrainingEvent> {
   const parameters = createParameters(sizes, seed);
@@ -149,7 +126,7 @@ export function* trainDnc(
     for (let step = 1; step <= steps; step++) {
       let taken: TakenStep;
       try {
-        taken = takeStep(prepared, sequence, parameters, batchOfStep(task, seed, step));
+        taken = takeStep(optimizer, sequence, parameters, batchOfStep(task, seed, step));
       } catch (error) {
         if (error instanceof DivergenceError) {
           yield { type: 'diverged', step, reason: error.message };

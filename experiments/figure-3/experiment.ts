@@ -10,5 +10,5 @@ export default heatMapExperiment({
   name: 'figure-3',
   steps: 2000,
   rows: methods,
-  quickValues: [0.1, 1e4],
+  quickValues: [0.1, 0.15],
 });

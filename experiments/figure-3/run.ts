@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-node';
 import type { EngineName } from 'tfjs-alig';
 
 import { FastSequence } from '../dnc/fast-sequence.js';
-import type { PreparedOptimizer } from '../dnc/optimizers.js';
+import type { DncOptimizer } from '../dnc/optimizers.js';
 import { createParameters, type DncVariables } from '../dnc/parameters.js';
 import { publishedTask } from '../dnc/repeat-copy.js';
 import { meanSteps } from '../dnc/settings.js';
@@ -15,7 +15,7 @@ import { makeTensors, readTensors, restoreOptimizer, saveOptimizer } from '../ru
 interface StepSums {
   steps: number;
   loss: number;
-  /** Steps whose size was the maximal learning rate. */
+  /** Steps whose size was the maximal learning rate, or whose gradients were clipped. */
   clipped: number;
 }
 
@@ -24,16 +24,16 @@ const noSteps: StepSums = { steps: 0, loss: 0, clipped: 0 };
 /** The training of a differentiable neural computer, with a line in the log for every 100 steps. */
 export class DncRun implements Run {
   readonly #specification: RunSpecification;
-  readonly #prepared: PreparedOptimizer;
+  readonly #optimizer: DncOptimizer;
   readonly #parameters: DncVariables;
   readonly #sequence = new FastSequence(publishedSizes);
   #step = 0;
   #engine: EngineName | null = null;
   #sums = { ...noSteps };
 
-  constructor(specification: RunSpecification, prepared: PreparedOptimizer) {
+  constructor(specification: RunSpecification, optimizer: DncOptimizer) {
     this.#specification = specification;
-    this.#prepared = prepared;
+    this.#optimizer = optimizer;
     this.#parameters = createParameters(publishedSizes, specification.seed);
   }
 
@@ -43,17 +43,17 @@ export class DncRun implements Run {
     const batch = batchOfStep(publishedTask, seed, this.#step);
     let taken: TakenStep;
     try {
-      taken = takeStep(this.#prepared, this.#sequence, this.#parameters, batch);
+      taken = takeStep(this.#optimizer, this.#sequence, this.#parameters, batch);
     } catch (error) {
       if (error instanceof DivergenceError) {
         return { engine: this.#engine, record: { problem: error.message }, end: 'diverged' };
       }
       throw error;
     }
-    this.#engine = taken.report?.engine ?? null;
+    this.#engine = taken.report.engine;
     this.#sums.steps += 1;
     this.#sums.loss += taken.loss;
-    this.#sums.clipped += Number(taken.report?.clipped ?? false);
+    this.#sums.clipped += Number(taken.report.clipped);
     const isLogged = this.#step % meanSteps === 0 || this.#step === steps;
     return { engine: this.#engine, record: isLogged ? this.#summarize(taken) : null };
   }
@@ -65,15 +65,10 @@ export class DncRun implements Run {
       meanLoss: sums.loss / sums.steps,
       loss,
       gradientNorm,
-      // ALI-G alone has a step size of its own.
-      ...(report === null
-        ? {}
-        : {
-            stepSize: report.stepSize,
-            unclippedStepSize: report.unclippedStepSize,
-            parameterNorm: report.parameterNorm,
-            clippedSteps: sums.clipped,
-          }),
+      stepSize: report.stepSize,
+      unclippedStepSize: report.unclippedStepSize,
+      parameterNorm: report.parameterNorm,
+      clippedSteps: sums.clipped,
     };
   }
 
@@ -85,7 +80,7 @@ export class DncRun implements Run {
       parameters: await readTensors(
         Object.entries(this.#parameters).map(([name, tensor]) => ({ name, tensor })),
       ),
-      optimizer: await saveOptimizer(this.#prepared.optimizer),
+      optimizer: await saveOptimizer(this.#optimizer),
     };
   }
 
@@ -98,11 +93,11 @@ export class DncRun implements Run {
       this.#parameters[name as keyof DncVariables].assign(tensor);
       tensor.dispose();
     }
-    await restoreOptimizer(this.#prepared.optimizer, saved.optimizer);
+    await restoreOptimizer(this.#optimizer, saved.optimizer);
   }
 
   dispose(): void {
     tf.dispose(Object.values(this.#parameters));
-    this.#prepared.optimizer.dispose();
+    this.#optimizer.dispose();
   }
 }

@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import {
   baselineNames,
   defaultSettings,
+  l4Names,
   type DncSettings,
   type OptimizerSettings,
 } from '../../experiments/dnc/settings.js';
@@ -13,32 +14,38 @@ interface DncOptions extends Omit<DncSettings, 'optimizer'> {
   readonly optimizer: OptimizerSettings['name'];
   readonly learningRate?: number;
   readonly maxLearningRate?: number | 'none';
+  readonly fraction?: number;
   readonly output?: string;
 }
 
-/** The optimiser with the one of the two rates that is its own. */
-function optimizerSettings(
-  { optimizer, learningRate, maxLearningRate }: DncOptions,
-  command: Command,
-): OptimizerSettings {
-  if (optimizer === 'alig') {
-    if (learningRate !== undefined) {
-      command.error(
-        "error: option '--learning-rate <number>' is not for alig, whose step size is computed. " +
-          'Give --max-learning-rate.',
-      );
-    }
-    const { maxLearningRate: defaultRate } = defaultSettings.optimizer;
-    const rate = maxLearningRate ?? defaultRate;
-    return { name: optimizer, maxLearningRate: rate === 'none' ? null : rate };
+function isOneOf<Name extends string>(names: readonly Name[], name: string): name is Name {
+  return (names as readonly string[]).includes(name);
+}
+
+/** The optimiser with the one hyper-parameter that is its own. */
+function optimizerSettings(options: DncOptions, command: Command): OptimizerSettings {
+  const { optimizer: name, learningRate, maxLearningRate, fraction } = options;
+  const given = {
+    '--learning-rate': learningRate,
+    '--max-learning-rate': maxLearningRate,
+    '--fraction': fraction,
+  };
+  const own = isOneOf(baselineNames, name)
+    ? '--learning-rate'
+    : isOneOf(l4Names, name)
+      ? '--fraction'
+      : '--max-learning-rate';
+  for (const [option, value] of Object.entries(given)) {
+    if (option === own || value === undefined) continue;
+    command.error(`error: option '${option} <number>' is not for ${name}. Give ${own}.`);
   }
-  if (maxLearningRate !== undefined) {
-    command.error("error: option '--max-learning-rate <number>' is for alig alone.");
+  if (isOneOf(baselineNames, name)) {
+    if (learningRate !== undefined) return { name, learningRate };
+    command.error(`error: ${name} needs the option '--learning-rate <number>'.`);
   }
-  if (learningRate === undefined) {
-    command.error(`error: ${optimizer} needs the option '--learning-rate <number>'.`);
-  }
-  return { name: optimizer, learningRate };
+  if (isOneOf(l4Names, name)) return { name, fraction: fraction ?? 0.15 };
+  const rate = maxLearningRate ?? defaultSettings.optimizer.maxLearningRate;
+  return { name, maxLearningRate: rate === 'none' ? null : rate };
 }
 
 async function trainDnc(options: DncOptions, command: Command): Promise<void> {
@@ -71,12 +78,12 @@ export function dncCommand(): Command {
     .addOption(
       new Option('--optimizer <name>', 'what trains')
         .default(defaults.optimizer.name)
-        .choices(['alig', ...baselineNames]),
+        .choices(['alig', ...baselineNames, ...l4Names]),
     )
     .addOption(
       new Option(
         '--learning-rate <number>',
-        'of every optimiser but alig, which needs none',
+        `of ${baselineNames.join(', ')}, which need it`,
       ).argParser(float32Number({ above: 0 })),
     )
     .addOption(
@@ -84,6 +91,12 @@ export function dncCommand(): Command {
         '--max-learning-rate <number>',
         `largest step size of alig, or 'none' for ALI-G-infinity (default: ${defaults.optimizer.maxLearningRate})`,
       ).argParser(float32NumberOrNone({ above: 0 })),
+    )
+    .addOption(
+      new Option(
+        '--fraction <number>',
+        'of the way to the estimated minimum that a step of l4adam or l4mom takes (default: 0.15)',
+      ).argParser(float32Number({ above: 0 })),
     )
     .addOption(
       new Option('--steps <number>', 'training steps, each with a new batch of 16 sequences')

@@ -1,33 +1,37 @@
 import { addonState } from '#addon';
-import { lazyReport, REPORT_FIELDS, unpackReport, type StepReport } from '../step/report.js';
-import { packSettings, type StepSettings } from '../step/settings.js';
+import { lazyReport, RESULT_WORDS, unpackReport, type StepReport } from '../step/report.js';
+import { packStep, type RuleStep } from '../step/rule-step.js';
 import { memoryOf, type DeviceBuffer } from './device-buffer.js';
 
+const oneGroup = new Int32Array();
+
 /**
- * One ALI-G step over arrays in the memory of a GPU, in place. It is enqueued: the report waits for
- * it when one of its fields is first read, and throws a NonFiniteError if the step met a number
- * that is not finite. Lists have one entry a tensor; `velocities` is empty without momentum.
+ * One step over arrays in the memory of a GPU, in place, of a rule without scalars. It is enqueued:
+ * the report waits for it when one of its fields is first read, and throws a NonFiniteError if the
+ * step met a number that is not finite. Lists have one entry a tensor, `state` the rule's arrays of
+ * each tensor, one tensor after the other.
  */
 export function stepDeviceBuffers(
   parameters: readonly DeviceBuffer[],
   gradients: readonly (DeviceBuffer | null)[],
-  velocities: readonly DeviceBuffer[],
+  state: readonly DeviceBuffer[],
   loss: number,
-  settings: StepSettings,
+  step: RuleStep,
 ): StepReport {
-  const state = addonState();
-  if (!state.addon) throw new Error(state.report);
-  const { addon } = state;
+  const addonOrWhy = addonState();
+  if (!addonOrWhy.addon) throw new Error(addonOrWhy.report);
+  const { addon } = addonOrWhy;
   const memory = addon.cudaStep(
     parameters.map(memoryOf),
     gradients.map((gradient) => gradient && memoryOf(gradient)),
-    velocities.map(memoryOf),
+    state.map(memoryOf),
+    step.groupOf ?? oneGroup,
     loss,
-    packSettings(settings),
+    packStep(step),
   );
   return lazyReport('native-cuda', () => {
-    const fields = new Float32Array(REPORT_FIELDS);
-    addon.cudaReport(memory, fields);
-    return unpackReport(fields, 'native-cuda');
+    const result = new Int32Array(RESULT_WORDS);
+    addon.cudaResult(memory, result);
+    return unpackReport(result, 'native-cuda');
   }).report;
 }

@@ -1,19 +1,30 @@
 import { reshape, type Tensor, type Variable } from '@tensorflow/tfjs-core';
-import type { DeferredOutcome, StepReport } from '../step/report.js';
 import type { Suspect } from '../step/non-finite.js';
-import type { StepSettings } from '../step/settings.js';
+import type { DeferredOutcome, StepReport } from '../step/report.js';
+import type { RuleStep } from '../step/rule-step.js';
 
 /** One step over tensors of the current backend; everything in it has been checked. */
-export interface TensorStep {
+export interface TensorStep extends Omit<RuleStep, 'scalars'> {
   readonly variables: readonly Variable[];
   /** One entry a variable; null: no gradient in this step. All null: the projection alone. */
   readonly gradients: readonly (Tensor | null)[];
-  /** One entry a variable; null without momentum. */
-  readonly velocities: readonly Tensor[] | null;
-  /** The velocities came out of an earlier step and nobody else has seen them. */
-  readonly velocitiesInPlace: boolean;
+  /** The rule's arrays of each variable, one variable after the other; none for a projection. */
+  readonly state: readonly Tensor[];
+  /** The state came out of an earlier step and nobody else has seen it. */
+  readonly stateInPlace: boolean;
   readonly loss: number | Tensor;
-  readonly settings: StepSettings;
+  readonly scalars: StepScalars;
+}
+
+/**
+ * The scalars of a rule: doubles on the host, or on a device that is not waited for a tensor of
+ * float32.
+ */
+export type StepScalars = Float64Array | Tensor;
+
+/** The scalars on the host; waits for a device that has them. */
+export function hostScalars(scalars: StepScalars): Float64Array {
+  return scalars instanceof Float64Array ? scalars : Float64Array.from(scalars.dataSync());
 }
 
 export interface TensorStepOutcome {
@@ -24,8 +35,10 @@ export interface TensorStepOutcome {
    * NonFiniteError itself then, when a field is read. Null: the report is complete.
    */
   readonly deferred: DeferredOutcome | null;
-  /** Null where there are none, where they were written in place or the step was refused. */
-  readonly newVelocities: Tensor[] | null;
+  /** Null where there is none, where it was written in place or the step was refused. */
+  readonly newState: Tensor[] | null;
+  /** What the next step is given. The tensor is the caller's to dispose of. */
+  readonly newScalars: StepScalars;
 }
 
 /**
@@ -45,18 +58,18 @@ export function replaceValue(variable: Variable, value: Tensor): void {
 }
 
 /**
- * The values of a velocity, in an array of their own.
+ * The values of an array of state, in an array of their own.
  *
- * NOTE [velocities are read through a fresh handle]
+ * NOTE [state is read through a fresh handle]
  * On a GPU TensorFlow keeps the host copy of a tensor's first read with the tensor's handle, and a
- * step that writes the velocity in place behind that handle would then be invisible to the next
+ * step that writes the state in place behind that handle would then be invisible to the next
  * read. A reshape has a handle of its own over the same memory, which has no host copy yet, and is
  * disposed of with the one that it gets. So a handle that is written in place is never read, and
- * this is the only place where velocities are. (A clone would not do: tfjs-node gives it the same
+ * this is the only place where state is. (A clone would not do: tfjs-node gives it the same
  * handle.)
  */
-export async function readVelocity(velocity: Tensor): Promise<Float32Array> {
-  const view = reshape(velocity, [velocity.size]);
+export async function readState(state: Tensor): Promise<Float32Array> {
+  const view = reshape(state, [state.size]);
   try {
     // On the cpu backend this is the real array.
     return (await view.data<'float32'>()).slice();

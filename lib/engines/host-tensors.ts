@@ -1,6 +1,6 @@
 import { tensor as makeTensor, type Tensor } from '@tensorflow/tfjs-core';
 import { wasWritten } from '../step/report.js';
-import { replaceValue, type TensorEngine } from './engine.js';
+import { hostScalars, replaceValue, type TensorEngine } from './engine.js';
 import { stepHostArrays } from './host.js';
 
 /** The array behind a tensor of the cpu backend: the real one, not a copy. */
@@ -17,27 +17,27 @@ function tensorOver(values: Float32Array, like: Tensor): Tensor {
  * copies are stepped in place by {@link stepHostArrays} and become the new tensors.
  */
 export const stepCpuBackendTensors: TensorEngine = (step) => {
-  const { variables, gradients, velocities, velocitiesInPlace, settings } = step;
+  const { variables, gradients, state, stateInPlace } = step;
   const parameters = variables.map((variable) => arrayOf(variable).slice());
-  const velocityArrays = (velocities ?? []).map((velocity) =>
-    velocitiesInPlace ? arrayOf(velocity) : arrayOf(velocity).slice(),
+  const stateArrays = state.map((tensor) =>
+    stateInPlace ? arrayOf(tensor) : arrayOf(tensor).slice(),
   );
-  const report = stepHostArrays(
+  const { report, scalars } = stepHostArrays(
     parameters,
     gradients.map((gradient) => gradient && arrayOf(gradient)),
-    velocityArrays,
+    stateArrays,
     typeof step.loss === 'number' ? step.loss : step.loss.dataSync()[0]!,
-    settings,
+    { ...step, scalars: hostScalars(step.scalars) },
   );
-  if (!wasWritten(report)) return { report, deferred: null, newVelocities: null };
+  const outcome = { report, deferred: null, newScalars: scalars };
+  if (!wasWritten(report)) return { ...outcome, newState: null };
   variables.forEach((variable, i) => {
     if (gradients[i] || report.projected) {
       replaceValue(variable, tensorOver(parameters[i]!, variable));
     }
   });
-  const newVelocities =
-    velocities && !velocitiesInPlace
-      ? velocities.map((velocity, i) => tensorOver(velocityArrays[i]!, velocity))
-      : null;
-  return { report, deferred: null, newVelocities };
+  const newState = stateInPlace
+    ? null
+    : state.map((tensor, i) => tensorOver(stateArrays[i]!, tensor));
+  return { ...outcome, newState };
 };

@@ -1,31 +1,33 @@
 import { addonState } from '#addon';
 import { warnOnce } from '../platform/warn-once.js';
 import { referenceStep } from '../step/reference.js';
-import { REPORT_FIELDS, unpackReport, type StepReport } from '../step/report.js';
-import { packSettings, type StepSettings } from '../step/settings.js';
+import { RESULT_WORDS, unpackReport, unpackScalars, type StepReport } from '../step/report.js';
+import { packStep, type RuleStep } from '../step/rule-step.js';
+
+const oneGroup = new Int32Array();
 
 /**
- * One ALI-G step over host arrays, in place: by the native add-on, or by the reference step in
- * TypeScript where that is missing, with the same bits. Lists have one entry a tensor; `velocities`
- * is not read without momentum. Where no gradient is given only the projection is done.
+ * One step over host arrays, in place: by the native add-on, or by the reference step in TypeScript
+ * where that is missing, with the same bits. Lists have one entry a tensor, `state` the rule's
+ * arrays of each tensor, one tensor after the other. Where no gradient is given only the projection
+ * is done, and `state` is not read.
  */
 export function stepHostArrays(
   parameters: readonly Float32Array[],
   gradients: readonly (Float32Array | null)[],
-  velocities: readonly Float32Array[],
+  state: readonly Float32Array[],
   loss: number,
-  settings: StepSettings,
-): StepReport {
-  const state = addonState();
-  if (state.addon) {
-    const report = new Float32Array(REPORT_FIELDS);
-    state.addon.aliGStep(parameters, gradients, velocities, loss, packSettings(settings), report);
-    return unpackReport(report, 'native-cpu');
+  step: RuleStep,
+): { readonly report: StepReport; readonly scalars: Float64Array } {
+  const found = addonState();
+  if (found.addon) {
+    const result = new Int32Array(RESULT_WORDS);
+    const words = packStep(step);
+    found.addon.step(parameters, gradients, state, step.groupOf ?? oneGroup, loss, words, result);
+    return { report: unpackReport(result, 'native-cpu'), scalars: unpackScalars(result) };
   }
   // A browser has none to miss.
-  if (state.attempts.length > 0) warnOnce(state.report);
-  return unpackReport(
-    referenceStep(parameters, gradients, velocities, loss, settings),
-    'typescript',
-  );
+  if (found.attempts.length > 0) warnOnce(found.report);
+  const result = referenceStep(parameters, gradients, state, loss, step);
+  return { report: unpackReport(result, 'typescript'), scalars: unpackScalars(result) };
 }

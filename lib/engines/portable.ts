@@ -1,165 +1,138 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { lazyReport, unpackReport } from '../step/report.js';
+import type { PortableTensor } from '../rules/rule.js';
+import { finiteNorm, scaledNorm } from '../rules/scaled-norm.js';
+import { lazyReport, reportOf } from '../step/report.js';
+import { MOST_SCALARS } from '../step/rule-step.js';
 import {
   replaceValue,
+  type StepScalars,
   type TensorEngine,
   type TensorStep,
   type TensorStepOutcome,
 } from './engine.js';
 
-/** A Euclidean norm as m * sqrt(scaledSquares), m the largest magnitude of all elements. */
-interface ScaledNorm {
-  readonly largest: tf.Tensor;
-  readonly scaledSquares: tf.Tensor;
-  readonly norm: tf.Tensor;
-}
-
-/**
- * The norm of all tensors together. Squares are taken after division by the largest magnitude, so
- * that no finite element overflows float32 (its square would beyond 1.8e19).
- */
-function scaledNorm(tensors: readonly tf.Tensor[]): ScaledNorm {
-  const filled = tensors.filter((tensor) => tensor.size > 0);
-  if (filled.length === 0) {
-    return { largest: tf.scalar(0), scaledSquares: tf.scalar(0), norm: tf.scalar(0) };
-  }
-  const largest = tf.max(tf.stack(filled.map((tensor) => tf.max(tf.abs(tensor)))));
-  const divisor = tf.where(tf.greater(largest, 0), largest, tf.scalar(1));
-  const scaledSquares = tf.addN(filled.map((tensor) => tf.sum(tf.square(tf.div(tensor, divisor)))));
-  return { largest, scaledSquares, norm: tf.mul(largest, tf.sqrt(scaledSquares)) };
-}
-
-/** Whether all elements were finite: an infinite or NaN one makes its scaled square NaN. */
-function finiteNorm({ largest, scaledSquares }: ScaledNorm): tf.Tensor {
-  return tf.logicalAnd(tf.isFinite(largest), tf.isFinite(scaledSquares));
-}
-
-/** max(loss - lowerBound, 0) / (norm^2 + epsilon), without a square that could overflow. */
-function unclippedStepSize(step: TensorStep, loss: tf.Tensor, gradient: ScaledNorm): tf.Tensor {
-  const { epsilon, lowerBound, maxLearningRate } = step.settings;
-  const numerator = tf.maximum(tf.sub(loss, lowerBound), 0);
-  const m = tf.where(tf.greater(gradient.largest, 0), gradient.largest, tf.scalar(1));
-  const large = tf.div(
-    tf.div(numerator, m),
-    tf.add(tf.mul(m, gradient.scaledSquares), tf.div(epsilon, m)),
-  );
-  const denominator = tf.add(tf.mul(m, tf.mul(m, gradient.scaledSquares)), epsilon);
-  const unclipped = tf.where(tf.greaterEqual(m, 1), large, tf.div(numerator, denominator));
-  if (epsilon !== 0) return unclipped;
-  // A denominator of 0 (epsilon 0, all gradients 0) moves nothing; see lib/step/alig.ts.
-  const allZero = tf.equal(gradient.largest, 0);
-  const undefinedStep =
-    maxLearningRate === Infinity ? allZero : tf.logicalAnd(allZero, tf.equal(numerator, 0));
-  return tf.where(undefinedStep, tf.scalar(0), unclipped);
-}
-
-/** New parameter and velocity of one variable, not yet selected or projected. */
-function updated(
-  step: TensorStep,
-  stepSize: tf.Tensor,
-  variable: tf.Tensor,
-  gradient: tf.Tensor,
-  velocity: tf.Tensor | undefined,
-): { parameter: tf.Tensor; velocity: tf.Tensor | undefined } {
-  const { momentum, adjustedMomentum } = step.settings;
-  const change = tf.mul(gradient, stepSize);
-  const stepped = tf.sub(variable, change);
-  if (!velocity) return { parameter: stepped, velocity };
-  const next = tf.sub(tf.mul(velocity, momentum), adjustedMomentum ? gradient : change);
-  const factor = adjustedMomentum ? tf.mul(stepSize, momentum) : momentum;
-  return { parameter: tf.add(stepped, tf.mul(next, factor)), velocity: next };
-}
-
 /** What the step computes, as tensors: nothing of it is read back before the report is. */
-interface Computed {
-  readonly [name: string]: tf.Tensor | tf.Tensor[];
+interface Computed extends tf.TensorContainerObject {
   readonly parameters: tf.Tensor[];
-  readonly velocities: tf.Tensor[];
+  readonly state: tf.Tensor[];
+  readonly scalars: tf.Tensor;
   readonly report: tf.Tensor;
 }
 
-function compute(step: TensorStep): Computed {
-  const { variables, gradients, velocities, settings } = step;
-  const given = gradients.filter((gradient) => gradient !== null);
-  const loss = typeof step.loss === 'number' ? tf.scalar(step.loss, 'float32') : step.loss;
-  const gradientNorm = scaledNorm(given);
-  const unclipped = unclippedStepSize(step, loss, gradientNorm);
-  const bounded = settings.maxLearningRate !== Infinity;
-  const clipped = bounded
-    ? tf.greater(unclipped, settings.maxLearningRate)
-    : tf.scalar(false, 'bool');
-  const stepSize = bounded
-    ? tf.where(clipped, tf.scalar(settings.maxLearningRate), unclipped)
-    : unclipped;
+function scalarsTensor(scalars: StepScalars): tf.Tensor {
+  return scalars instanceof Float64Array ? tf.tensor1d(Float32Array.from(scalars)) : scalars;
+}
 
-  const lossFinite = tf.isFinite(loss);
+function all(conditions: readonly tf.Tensor[]): tf.Tensor {
+  return conditions.reduce((a, b) => tf.logicalAnd(a, b), tf.scalar(true, 'bool'));
+}
+
+/** The stages up to the new parameters, of a step that has gradients. */
+function update(step: TensorStep) {
+  const { rule, variables, gradients, settings, groups, stepNumber } = step;
+  const count = rule.state.length;
+  const tensorOf = (i: number): PortableTensor | null =>
+    gradients[i]
+      ? {
+          parameter: variables[i]!,
+          gradient: gradients[i],
+          state: step.state.slice(i * count, (i + 1) * count),
+          group: step.groupOf?.[i] ?? 0,
+        }
+      : null;
+  const tensors = variables.map((_, i) => tensorOf(i));
+  const given = tensors.filter((tensor) => tensor !== null);
+  const loss = typeof step.loss === 'number' ? tf.scalar(step.loss, 'float32') : step.loss;
+  const gradientNorm = scaledNorm(given.map(({ gradient }) => gradient));
+  const scalars = scalarsTensor(step.scalars);
+  const decision = rule.portable({
+    settings,
+    groups,
+    stepNumber,
+    loss,
+    gradientNorm,
+    tensors: given,
+    scalars: rule.scalars.map((_, i) => tf.reshape(tf.slice(scalars, i, 1), [])),
+  });
+  const newScalars = decision.scalars ?? [];
+
+  const lossFinite = rule.usesLoss ? tf.isFinite(loss) : tf.scalar(true, 'bool');
   const gradientFinite = finiteNorm(gradientNorm);
-  const stepFinite = tf.isFinite(stepSize);
-  const taken =
-    given.length === 0
-      ? tf.scalar(true, 'bool')
-      : tf.logicalAnd(tf.logicalAnd(lossFinite, gradientFinite), stepFinite);
+  const sumsFinite = all((decision.sums ?? []).map((sum) => tf.isFinite(sum)));
+  const stepFinite = all([decision.stepSize, ...newScalars].map((number) => tf.isFinite(number)));
+  const taken = all([lossFinite, gradientFinite, sumsFinite, stepFinite]);
   // Selected, not multiplied with 0: a NaN would survive that.
   const select = (next: tf.Tensor, old: tf.Tensor) => tf.where(taken, next, old);
-
-  const newParameters: tf.Tensor[] = [];
-  const newVelocities: tf.Tensor[] = [];
-  variables.forEach((variable, i) => {
-    const gradient = gradients[i];
-    const velocity = velocities?.[i];
-    if (!gradient) {
-      newParameters.push(tf.clone(variable));
-      if (velocity) newVelocities.push(tf.clone(velocity));
+  const parameters: tf.Tensor[] = [];
+  const state: tf.Tensor[] = [];
+  tensors.forEach((tensor, i) => {
+    if (!tensor) {
+      parameters.push(tf.clone(variables[i]!));
+      state.push(...step.state.slice(i * count, (i + 1) * count).map((old) => tf.clone(old)));
       return;
     }
-    const next = updated(step, stepSize, variable, gradient, velocity);
-    newParameters.push(select(next.parameter, variable));
-    if (velocity && next.velocity) newVelocities.push(select(next.velocity, velocity));
+    const next = decision.update(tensor);
+    parameters.push(select(next.parameter, tensor.parameter));
+    state.push(...tensor.state.map((old, k) => select(next.state[k]!, old)));
   });
+  const refusal = tf.where(
+    lossFinite,
+    tf.where(gradientFinite, tf.where(sumsFinite, tf.scalar(3), tf.scalar(5)), tf.scalar(2)),
+    tf.scalar(1),
+  );
+  const unused = MOST_SCALARS - newScalars.length;
+  return {
+    parameters,
+    state,
+    taken,
+    refusal,
+    scalars: select(
+      tf.stack([...newScalars, ...Array<tf.Tensor>(unused).fill(tf.scalar(0))]),
+      scalars,
+    ),
+    numbers: [loss, decision.stepSize, decision.unclippedStepSize, gradientNorm.norm],
+    clipped: decision.clipped,
+  };
+}
 
-  const parameterNorm = scaledNorm(newParameters);
+/** What {@link update} gives for a projection alone. */
+function unchanged(step: TensorStep): ReturnType<typeof update> {
+  const zero = tf.scalar(0);
+  return {
+    parameters: step.variables.map((variable) => tf.clone(variable)),
+    state: [],
+    taken: tf.scalar(true, 'bool'),
+    refusal: zero,
+    scalars: tf.clone(scalarsTensor(step.scalars)),
+    numbers: [zero, zero, zero, zero],
+    clipped: zero,
+  };
+}
+
+function compute(step: TensorStep): Computed {
+  const stepWanted = step.gradients.some((gradient) => gradient !== null);
+  const updated = stepWanted ? update(step) : unchanged(step);
+  const { taken } = updated;
+  const parameterNorm = scaledNorm(updated.parameters);
   const parametersFinite = finiteNorm(parameterNorm);
   let projected: tf.Tensor = tf.scalar(false, 'bool');
-  let constrained = newParameters;
-  if (settings.maxNorm !== Infinity) {
-    projected = tf.logicalAnd(
-      tf.logicalAnd(taken, parametersFinite),
-      tf.greater(parameterNorm.norm, settings.maxNorm),
-    );
-    const scale = tf.where(projected, tf.div(settings.maxNorm, parameterNorm.norm), tf.scalar(1));
-    constrained = newParameters.map((parameter) => tf.mul(parameter, scale));
+  let { parameters } = updated;
+  if (step.maxNorm !== Infinity) {
+    projected = all([taken, parametersFinite, tf.greater(parameterNorm.norm, step.maxNorm)]);
+    const scale = tf.where(projected, tf.div(step.maxNorm, parameterNorm.norm), tf.scalar(1));
+    parameters = parameters.map((parameter) => tf.mul(parameter, scale));
   }
-
   const status = tf.where(
     taken,
     tf.where(parametersFinite, tf.scalar(0), tf.scalar(4)),
-    tf.where(lossFinite, tf.where(gradientFinite, tf.scalar(3), tf.scalar(2)), tf.scalar(1)),
+    updated.refusal,
   );
-  const number = (tensor: tf.Tensor) => tf.cast(tf.reshape(tensor, []), 'float32');
   const report = tf.stack(
-    given.length === 0
-      ? [
-          status,
-          loss,
-          tf.scalar(0),
-          tf.scalar(0),
-          tf.scalar(0),
-          parameterNorm.norm,
-          tf.scalar(0),
-          projected,
-        ].map(number)
-      : [
-          status,
-          loss,
-          stepSize,
-          unclipped,
-          gradientNorm.norm,
-          parameterNorm.norm,
-          clipped,
-          projected,
-        ].map(number),
+    [status, ...updated.numbers, parameterNorm.norm, updated.clipped, projected].map((tensor) =>
+      tf.cast(tf.reshape(tensor, []), 'float32'),
+    ),
   );
-  return { parameters: constrained, velocities: newVelocities, report };
+  return { parameters, state: updated.state, scalars: updated.scalars, report };
 }
 
 /** Backends that compute while JavaScript goes on: reading from them waits for all that is queued. */
@@ -167,7 +140,7 @@ const queuingBackends = ['webgl', 'webgpu'];
 
 function readReport(tensor: tf.Tensor): Pick<TensorStepOutcome, 'report' | 'deferred'> {
   if (!queuingBackends.includes(tf.getBackend())) {
-    const report = unpackReport(tensor.dataSync<'float32'>(), 'portable');
+    const report = reportOf(tensor.dataSync<'float32'>(), 'portable');
     tensor.dispose();
     return { report, deferred: null };
   }
@@ -175,7 +148,7 @@ function readReport(tensor: tf.Tensor): Pick<TensorStepOutcome, 'report' | 'defe
   tf.keep(tensor);
   let fields: Float32Array | undefined;
   const { report, outcome } = lazyReport('portable', () =>
-    unpackReport(fields ?? tensor.dataSync<'float32'>(), 'portable'),
+    reportOf(fields ?? tensor.dataSync<'float32'>(), 'portable'),
   );
   // Asked for at once, so that the tensor goes away also where nobody looks at the report.
   tensor.data<'float32'>().then(
@@ -191,14 +164,25 @@ function readReport(tensor: tf.Tensor): Pick<TensorStepOutcome, 'report' | 'defe
 }
 
 /**
- * The engine for every other backend (wasm, webgl, webgpu): the same rule in tfjs ops. It is held
- * to the recorded trajectories' tolerance, not to the numeric contract's bits, and makes new
- * velocities always. Where a number is not finite the old values are selected on the device.
+ * The engine for every other backend (wasm, webgl, webgpu): the same rules in tfjs ops. It is held
+ * to the recorded trajectories' tolerance, not to the numeric contract's bits, and makes new state
+ * always. Where a number is not finite the old values are selected on the device.
  */
 export const stepPortably: TensorEngine = (step) => {
-  const { parameters, velocities, report } = tf.tidy<Computed>(() => compute(step));
+  const { parameters, state, scalars, report } = tf.tidy<Computed>(() => compute(step));
   step.variables.forEach((variable, i) => {
     replaceValue(variable, parameters[i]!);
   });
-  return { ...readReport(report), newVelocities: step.velocities ? velocities : null };
+  return {
+    ...readReport(report),
+    newState: state.length > 0 ? state : null,
+    newScalars: portableScalars(step, scalars),
+  };
 };
+
+/** A tensor where the rule has scalars: else there is nothing to keep on the device. */
+function portableScalars(step: TensorStep, scalars: tf.Tensor): StepScalars {
+  if (step.rule.scalars.length > 0) return scalars;
+  scalars.dispose();
+  return new Float64Array(MOST_SCALARS);
+}

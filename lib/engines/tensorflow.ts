@@ -1,8 +1,8 @@
 import { backend, scalar, tensor1d, type Tensor, type Variable } from '@tensorflow/tfjs-core';
 import { addonState } from '#addon';
-import { unpackReport, wasWritten, type EngineName } from '../step/report.js';
-import { packSettings, type StepSettings } from '../step/settings.js';
-import { replaceValue, type TensorEngine } from './engine.js';
+import { unpackReport, unpackScalars, wasWritten, type EngineName } from '../step/report.js';
+import { packStep } from '../step/rule-step.js';
+import { hostScalars, replaceValue, type TensorEngine } from './engine.js';
 
 /** What tfjs-node's backend has beyond tfjs's KernelBackend (nodejs_kernel_backend.ts). */
 interface NodeBackend {
@@ -64,15 +64,12 @@ function register(): Registration {
   }
 }
 
-/** The settings' bits: tfjs-node leaves int32 in host memory, where the op's kernels read them. */
-function settingsTensor(settings: StepSettings): Tensor {
-  return tensor1d(new Int32Array(packSettings(settings).buffer), 'int32');
-}
+const oneGroup = new Int32Array();
 
 /** The engine for tfjs-node: one call of our op, which comes from {@link tensorFlowOp}. */
 export function tensorFlowEngine({ opName, engine }: StepOp): TensorEngine {
   return (step) => {
-    const { variables, gradients, velocities, velocitiesInPlace } = step;
+    const { variables, gradients, state, stateInPlace } = step;
     const node = nodeBackend();
     const positions: number[] = [];
     const given: Tensor[] = [];
@@ -81,21 +78,21 @@ export function tensorFlowEngine({ opName, engine }: StepOp): TensorEngine {
       positions.push(i);
       given.push(gradient);
     });
-    const velocityCount = velocities?.length ?? 0;
-    const newVelocityCount = velocitiesInPlace ? 0 : velocityCount;
+    const newStateCount = stateInPlace ? 0 : state.length;
     const count = (name: string, value: number) => ({
       name,
       type: node.binding.TF_ATTR_INT,
       value,
     });
-    // The loss stays where it is: only a number has to be sent.
+    // The loss stays where it is: only a number has to be sent. All else is int32, which tfjs-node
+    // leaves in host memory, where the op's kernels read it.
+    const loss = typeof step.loss === 'number' ? scalar(step.loss, 'float32') : step.loss;
     const sent = [
       tensor1d(positions, 'int32'),
-      ...(typeof step.loss === 'number' ? [scalar(step.loss, 'float32')] : []),
-      settingsTensor(step.settings),
+      tensor1d(step.groupOf ?? oneGroup, 'int32'),
+      tensor1d(packStep({ ...step, scalars: hostScalars(step.scalars) }), 'int32'),
     ] as const;
-    const [positionTensor, ...others] = sent;
-    const scalars = typeof step.loss === 'number' ? others : [step.loss, ...others];
+    const [positionTensor, groupTensor, inputTensor] = sent;
     let outputs: Tensor[];
     try {
       outputs = node.executeMultipleOutputs(
@@ -103,33 +100,32 @@ export function tensorFlowEngine({ opName, engine }: StepOp): TensorEngine {
         [
           count('parameter_count', variables.length),
           count('gradient_count', given.length),
-          count('velocity_count', velocityCount),
-          count('new_velocity_count', newVelocityCount),
+          count('state_count', state.length),
+          count('new_state_count', newStateCount),
         ],
-        [...variables, ...given, ...(velocities ?? []), positionTensor, ...scalars],
-        variables.length + newVelocityCount + 1,
+        [...variables, ...given, ...state, positionTensor, groupTensor, loss, inputTensor],
+        variables.length + newStateCount + 1,
       );
     } finally {
       for (const tensor of sent) tensor.dispose();
+      if (loss !== step.loss) loss.dispose();
     }
     const newParameters = outputs.slice(0, variables.length);
-    const newVelocities = outputs.slice(variables.length, -1);
-    const reportTensor = outputs.at(-1)!;
-    // The op has finished, also on a GPU, and its report is in host memory: 8 numbers, 3 us.
-    const report = unpackReport(reportTensor.dataSync<'float32'>(), engine);
-    reportTensor.dispose();
+    const newState = outputs.slice(variables.length, -1);
+    const resultTensor = outputs.at(-1)!;
+    // The op has finished, also on a GPU, and its result is in host memory: 16 numbers, 3 us.
+    const result = resultTensor.dataSync<'int32'>();
+    const report = unpackReport(result, engine);
+    const newScalars = unpackScalars(result);
+    resultTensor.dispose();
 
     if (!wasWritten(report)) {
-      for (const output of [...newParameters, ...newVelocities]) output.dispose();
-      return { report, deferred: null, newVelocities: null };
+      for (const output of [...newParameters, ...newState]) output.dispose();
+      return { report, deferred: null, newState: null, newScalars };
     }
     newParameters.forEach((value, i) => {
       replaceValue(variables[i] as Variable, value);
     });
-    return {
-      report,
-      deferred: null,
-      newVelocities: newVelocityCount > 0 ? newVelocities : null,
-    };
+    return { report, deferred: null, newState: newStateCount > 0 ? newState : null, newScalars };
   };
 }

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { packageRoot, packageVersion } from './package.js';
 
-/** One array in the memory of the GPU, or the report of one step there; opaque. */
+/** One array in the memory of the GPU, or the result of one step there; opaque. */
 export type DeviceMemory = object & { readonly __brand: 'memory of the GPU' };
 
 /** A GPU that this process can use. */
@@ -26,17 +26,21 @@ export interface Addon {
   /** How many of them a step over so many parameters takes. */
   threadsOf(elements: number): number;
   setThreadCount(count: number): void;
+  /** Names of the rules that the add-on was built with, by their numbers. */
+  readonly rules: readonly string[];
   /**
-   * One ALI-G step in place. `settings` and `report` are laid out as native/rules/alig.h says;
-   * `velocities` is empty without momentum; a gradient is null where there is none.
+   * One step in place. `input` and `result` are laid out as native/engine/{step_input,report}.h
+   * say; `state` has the rule's arrays of each tensor, one tensor after the other; `groups` is empty
+   * where all tensors are of the first; a gradient is null where there is none.
    */
-  aliGStep(
+  step(
     parameters: readonly Float32Array[],
     gradients: readonly (Float32Array | null)[],
-    velocities: readonly Float32Array[],
+    state: readonly Float32Array[],
+    groups: Int32Array,
     loss: number,
-    settings: Float32Array,
-    report: Float32Array,
+    input: Int32Array,
+    result: Int32Array,
   ): void;
   /**
    * Registers the TensorFlow op once a process and returns its name.
@@ -64,16 +68,17 @@ export interface Addon {
   cudaDownload(memory: DeviceMemory, values: Float32Array): void;
   /** Enqueues a copy on the GPU. */
   cudaCopy(to: DeviceMemory, from: DeviceMemory): void;
-  /** As `aliGStep`, enqueued on the GPU; returns the memory of its report. */
+  /** As `step`, enqueued on the GPU; returns the memory of its result. */
   cudaStep(
     parameters: readonly DeviceMemory[],
     gradients: readonly (DeviceMemory | null)[],
-    velocities: readonly DeviceMemory[],
+    state: readonly DeviceMemory[],
+    groups: Int32Array,
     loss: number,
-    settings: Float32Array,
+    input: Int32Array,
   ): DeviceMemory;
-  /** Waits for a step and reads its report. */
-  cudaReport(report: DeviceMemory, fields: Float32Array): void;
+  /** Waits for a step and reads its result. */
+  cudaResult(memory: DeviceMemory, result: Int32Array): void;
 }
 
 /** One place where the add-on was looked for, and why it could not be used from there. */

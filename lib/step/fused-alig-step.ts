@@ -17,7 +17,9 @@ import {
 } from './checks.js';
 import { whereNotFinite } from './non-finite.js';
 import { checkOutcome, type StepReport } from './report.js';
-import { checkedSettings, checkOptionNames, shown, type StepSettings } from './settings.js';
+import { aliGStep } from './alig-step.js';
+import type { RuleStep } from './rule-step.js';
+import { checkOptionNames, shown } from './settings.js';
 
 const owner = 'fusedAliGStep';
 
@@ -87,7 +89,7 @@ const optionNames = [
   'adjustedMomentum',
 ];
 
-function settingsOf(options: FusedAliGStepSettings): StepSettings {
+function ruleStepOf(options: FusedAliGStepSettings): RuleStep {
   const {
     maxLearningRate = null,
     momentum = 0,
@@ -96,7 +98,7 @@ function settingsOf(options: FusedAliGStepSettings): StepSettings {
     adjustedMomentum = false,
     maxNorm = null,
   } = options;
-  return checkedSettings(owner, {
+  return aliGStep(owner, {
     maxLearningRate,
     momentum,
     epsilon,
@@ -106,10 +108,7 @@ function settingsOf(options: FusedAliGStepSettings): StepSettings {
   });
 }
 
-function checkedVelocities(
-  options: StepOptions,
-  settings: StepSettings,
-): readonly unknown[] | null {
+function checkedVelocities(options: StepOptions, { rule }: RuleStep): readonly unknown[] | null {
   const { velocities, parameters } = options;
   if (velocities !== undefined && options.momentum === undefined) {
     throw new TypeError(
@@ -117,7 +116,7 @@ function checkedVelocities(
         'the step without them.',
     );
   }
-  if (settings.momentum === 0) return null;
+  if (rule.state.length === 0) return null;
   if (velocities === undefined) {
     throw new TypeError(
       `${owner}: velocities are missing, which momentum ${options.momentum ?? 0} needs: one of ` +
@@ -165,9 +164,9 @@ function checkFlatLists(
   }
 }
 
-function stepOverArrays(options: HostStepOptions, settings: StepSettings): StepReport {
+function stepOverArrays(options: HostStepOptions, step: RuleStep): StepReport {
   const { parameters, gradients, loss } = options;
-  const velocities = checkedVelocities(options, settings);
+  const velocities = checkedVelocities(options, step);
   const named: { label: string; array: Float32Array }[] = [];
   checkFlatLists(options, velocities, (label, array, length) => {
     checkArray(() => `${owner}: ${label}`, array, length);
@@ -178,12 +177,12 @@ function stepOverArrays(options: HostStepOptions, settings: StepSettings): StepR
   }
   checkNoOverlap(owner, named);
   checkSomeGradient(owner, gradients);
-  const report = stepHostArrays(
+  const { report } = stepHostArrays(
     parameters,
     gradients,
     (velocities ?? []) as readonly Float32Array[],
     loss,
-    settings,
+    step,
   );
   const suspects = (list: string, arrays: readonly (Float32Array | null)[]) =>
     arrays.flatMap((array, i) => (array ? { name: `${list}[${i}]`, values: () => array } : []));
@@ -196,9 +195,9 @@ function stepOverArrays(options: HostStepOptions, settings: StepSettings): StepR
   return report;
 }
 
-function stepOverDeviceBuffers(options: DeviceStepOptions, settings: StepSettings): StepReport {
+function stepOverDeviceBuffers(options: DeviceStepOptions, step: RuleStep): StepReport {
   const { parameters, gradients, loss } = options;
-  const velocities = checkedVelocities(options, settings);
+  const velocities = checkedVelocities(options, step);
   const checkOnce = namedOnce('DeviceBuffer', 'give each its own');
   checkFlatLists(options, velocities, (label, buffer, length) => {
     checkDeviceBuffer(() => `${owner}: ${label}`, buffer, length);
@@ -213,13 +212,13 @@ function stepOverDeviceBuffers(options: DeviceStepOptions, settings: StepSetting
     gradients,
     (velocities ?? []) as readonly DeviceBuffer[],
     loss,
-    settings,
+    step,
   );
 }
 
-function stepOverVariables(options: TensorStepOptions, settings: StepSettings): StepReport {
+function stepOverVariables(options: TensorStepOptions, ruleStep: RuleStep): StepReport {
   const { parameters, gradients } = options;
-  const velocities = checkedVelocities(options, settings);
+  const velocities = checkedVelocities(options, ruleStep);
   const checkOnce = namedOnce('variable', 'name each variable once');
   for (const [i, parameter] of parameters.entries()) {
     checkVariable(() => `${owner}: parameters[${i}]`, parameter);
@@ -243,16 +242,16 @@ function stepOverVariables(options: TensorStepOptions, settings: StepSettings): 
   checkLoss(owner, options.loss);
   checkSomeGradient(owner, gradients);
   const step: TensorStep = {
+    ...ruleStep,
     variables: parameters,
     gradients,
-    velocities: velocities as readonly Variable[] | null,
+    state: (velocities ?? []) as readonly Variable[],
     // They belong to the caller, who may have aliases of them.
-    velocitiesInPlace: false,
+    stateInPlace: false,
     loss: lossForBackend(options.loss),
-    settings,
   };
-  const { report, deferred, newVelocities } = engineOfBackend()(step);
-  newVelocities?.forEach((value, i) => {
+  const { report, deferred, newState } = engineOfBackend()(step);
+  newState?.forEach((value, i) => {
     replaceValue((velocities as readonly Variable[])[i]!, value);
   });
   if (!deferred) checkOutcome(report, () => whereNotFinite(report, suspectsOf(step)));
@@ -291,9 +290,9 @@ export function fusedAliGStep(
     );
   }
   checkList(`${owner}: gradients`, options.gradients, options.parameters.length);
-  const settings = settingsOf(options);
-  if (isTensorStep(options)) return stepOverVariables(options, settings);
+  const step = ruleStepOf(options);
+  if (isTensorStep(options)) return stepOverVariables(options, step);
   return isDeviceStep(options)
-    ? stepOverDeviceBuffers(options, settings)
-    : stepOverArrays(options, settings);
+    ? stepOverDeviceBuffers(options, step)
+    : stepOverArrays(options, step);
 }

@@ -9,11 +9,13 @@ const statuses = [
   'gradientNotFinite',
   'stepSizeNotFinite',
   'parameterOverflow',
+  'sumNotFinite',
 ] as const;
 
 /**
- * How a step ended. 'lossNotFinite', 'gradientNotFinite' and 'stepSizeNotFinite': refused, nothing
- * was written and the step does not count. 'parameterOverflow': taken, but a new parameter is
+ * How a step ended. 'lossNotFinite', 'gradientNotFinite', 'stepSizeNotFinite' and 'sumNotFinite' (a
+ * sum over parameters or state): refused, nothing was written and the step does not count.
+ * 'parameterOverflow': taken, but a new parameter is
  * infinite or NaN (finite gradients can still lead out of the float32 range).
  */
 export type StepStatus = (typeof statuses)[number];
@@ -26,7 +28,10 @@ export type StepStatus = (typeof statuses)[number];
 export interface StepReport {
   /** The loss handed to the step (l in the paper), before the lower bound is taken off. */
   readonly loss: number;
-  /** Step size that was used (gamma): `unclippedStepSize` or the maximal learning rate. */
+  /**
+   * Step size that was used (gamma): `unclippedStepSize` or the maximal learning rate. Of optimisers
+   * with a given learning rate: that rate, here and as `unclippedStepSize`.
+   */
   readonly stepSize: number;
   /**
    * max(loss - lowerBound, 0) / (gradientNorm^2 + epsilon), the Polyak step size before it is
@@ -37,7 +42,10 @@ export interface StepReport {
   readonly gradientNorm: number;
   /** Euclidean norm of all updated parameters together, before the projection. */
   readonly parameterNorm: number;
-  /** Whether the maximal learning rate was smaller than the unclipped step size. */
+  /**
+   * Whether the maximal learning rate was smaller than the unclipped step size; of optimisers with
+   * a given learning rate: whether the gradient norm was larger than `maxGradientNorm`.
+   */
   readonly clipped: boolean;
   /** Whether the parameters were projected, that is scaled back on the L2 ball. */
   readonly projected: boolean;
@@ -51,12 +59,17 @@ export function wasWritten({ status }: StepReport): boolean {
   return status === 'taken' || status === 'parameterOverflow';
 }
 
-/** Numbers in a report as engines write it: native/engine/report.h, field by field. */
-export const REPORT_FIELDS = 8;
+/** 4-byte words of a step's result as engines write it: StepResult of native/engine/report.h. */
+export const RESULT_WORDS = 16;
+const SCALARS_AT = 8;
 
-/** Writes a report in the layout of native/engine/report.h. */
-export function packReport(report: Omit<StepReport, 'engine'>): Float32Array {
-  return Float32Array.of(
+/** Writes a result in the layout of native/engine/report.h. */
+export function packResult(
+  report: Omit<StepReport, 'engine'>,
+  scalars: Float64Array,
+): Int32Array<ArrayBuffer> {
+  const words = new Int32Array(RESULT_WORDS);
+  new Float32Array(words.buffer).set([
     statuses.indexOf(report.status),
     report.loss,
     report.stepSize,
@@ -65,11 +78,24 @@ export function packReport(report: Omit<StepReport, 'engine'>): Float32Array {
     report.parameterNorm,
     report.clipped ? 1 : 0,
     report.projected ? 1 : 0,
-  );
+  ]);
+  new Float64Array(words.buffer, SCALARS_AT * 4).set(scalars);
+  return words;
+}
+
+/** The rule's scalars after a step, as native/engine/report.h has them. */
+export function unpackScalars(result: Int32Array): Float64Array {
+  // Copied: the array may begin where no double may.
+  return new Float64Array(result.slice(SCALARS_AT).buffer);
 }
 
 /** Reads a report in the layout of native/engine/report.h. */
-export function unpackReport(fields: Float32Array, engine: EngineName): StepReport {
+export function unpackReport(result: Int32Array, engine: EngineName): StepReport {
+  return reportOf(new Float32Array(result.buffer, result.byteOffset, SCALARS_AT), engine);
+}
+
+/** A report from its fields, in the order of StepReport of native/engine/report.h. */
+export function reportOf(fields: Float32Array, engine: EngineName): StepReport {
   const [status, loss, stepSize, unclipped, gradientNorm, parameterNorm, clipped, projected] =
     fields as unknown as [number, number, number, number, number, number, number, number];
   return {
@@ -152,6 +178,7 @@ const explanations: Readonly<Record<Exclude<StepStatus, 'taken'>, string>> = {
   gradientNotFinite: 'a gradient is not finite',
   stepSizeNotFinite:
     'the loss is too large for so small a gradient: the step size overflows float32',
+  sumNotFinite: 'a sum over parameters or state is not finite',
   parameterOverflow: 'a new parameter is infinite or NaN',
 };
 
@@ -159,6 +186,7 @@ const explanations: Readonly<Record<Exclude<StepStatus, 'taken'>, string>> = {
 const computedNumbers: Readonly<Record<Exclude<StepStatus, 'taken'>, number>> = {
   lossNotFinite: 1,
   gradientNotFinite: 2,
+  sumNotFinite: 2,
   stepSizeNotFinite: 3,
   parameterOverflow: 3,
 };
@@ -182,12 +210,12 @@ export class NonFiniteError extends Error {
     const numbers = computed.slice(0, computedNumbers[report.status]).join(', ');
     super(
       report.status === 'parameterOverflow'
-        ? `After the ALI-G step ${explanations[report.status]}${where} (${numbers}); go back to a ` +
-            'checkpoint and lower maxLearningRate.'
-        : `ALI-G step refused, nothing was changed: ${explanations[report.status]}${where} ` +
+        ? `After the step ${explanations[report.status]}${where} (${numbers}); go back to a ` +
+            'checkpoint and lower the (maximal) learning rate.'
+        : `Step refused, nothing was changed: ${explanations[report.status]}${where} ` +
             `(${numbers}); ` +
             (report.status === 'stepSizeNotFinite'
-              ? 'give a maxLearningRate or an epsilon.'
+              ? 'give a maximal learning rate or an epsilon.'
               : 'look for what made it so: the inputs, or a division or logarithm in the loss.'),
     );
     this.report = report;

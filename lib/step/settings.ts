@@ -1,30 +1,6 @@
 import { distance } from 'fastest-levenshtein';
 import * as z from 'zod/mini';
 
-/** Hyper-parameters of a step as the engines take them: float32 values, nothing optional. */
-export interface StepSettings {
-  /** Infinity: no maximal learning rate (ALI-G-infinity). */
-  readonly maxLearningRate: number;
-  readonly momentum: number;
-  readonly epsilon: number;
-  readonly lowerBound: number;
-  readonly adjustedMomentum: boolean;
-  /** Radius of the L2 ball; Infinity: no constraint. */
-  readonly maxNorm: number;
-}
-
-/** The settings in the layout of native/rules/alig.h, followed by the radius of the L2 ball. */
-export function packSettings(settings: StepSettings): Float32Array {
-  return Float32Array.of(
-    settings.maxLearningRate,
-    settings.momentum,
-    settings.epsilon,
-    settings.lowerBound,
-    settings.adjustedMomentum ? 1 : 0,
-    settings.maxNorm,
-  );
-}
-
 /** A number that passes `test` after rounding to float32, which is how it is used. */
 function float32(rule: string, test: (value: number) => boolean) {
   return z.number({ error: rule }).check(
@@ -36,31 +12,75 @@ function float32(rule: string, test: (value: number) => boolean) {
 }
 
 const positive = (value: number) => value > 0;
+const notNegative = (value: number) => value >= 0;
+const belowOne = (value: number) => value >= 0 && value < 1;
+const belowOneText = 'a number from 0 up to but not including 1';
+const notNegativeText = 'a number of 0 or more';
+const flag = z.boolean({ error: 'true or false' });
+const atLeastOne = (value: number) => value >= 1;
 
 /** What each setting may be; the text stands in error messages as "NAME must be TEXT". */
 export const settingSchemas = {
   maxLearningRate: z.nullable(
     float32('a positive number, or null for no maximal learning rate (ALI-G-infinity)', positive),
   ),
-  momentum: float32(
-    'a number from 0 up to but not including 1',
-    (value) => value >= 0 && value < 1,
-  ),
-  epsilon: float32('a number of 0 or more', (value) => value >= 0),
+  learningRate: float32(notNegativeText, notNegative),
+  momentum: float32(belowOneText, belowOne),
+  dampening: float32('a number from 0 to 1', (value) => value >= 0 && value <= 1),
+  nesterov: flag,
+  beta1: float32(belowOneText, belowOne),
+  beta2: float32(belowOneText, belowOne),
+  decay: float32(belowOneText, belowOne),
+  epsilon: float32(notNegativeText, notNegative),
+  learningRateDecay: float32(notNegativeText, notNegative),
+  initialAccumulator: float32(notNegativeText, notNegative),
+  initialSquareAverage: float32(notNegativeText, notNegative),
+  centered: flag,
+  amsgrad: flag,
+  weightDecay: float32(notNegativeText, notNegative),
+  decoupledWeightDecay: flag,
+  maxGradientNorm: z.nullable(float32('a positive number, or null for no clipping', positive)),
   lowerBound: float32('a finite number', () => true),
-  adjustedMomentum: z.boolean({ error: 'true or false' }),
+  adjustedMomentum: flag,
   maxNorm: z.nullable(float32('a positive number, or null for no constraint', positive)),
   radius: float32('a positive number', positive),
+  power: float32(notNegativeText, notNegative),
+  beta: float32(belowOneText, belowOne),
+  biasCorrection: flag,
+  estimateLowerBound: flag,
+  proximalWeightDecay: flag,
+  optimalValue: float32('a finite number', () => true),
+  variant: z.enum(['constant', 'smoothIter'], { error: "'constant' or 'smoothIter'" }),
+  c: float32('a positive number', positive),
+  maxStepSize: z.nullable(float32('a positive number, or null for no bound', positive)),
+  gamma: float32('a number of 1 or more', atLeastOne),
+  batchesPerEpoch: float32('a number of 1 or more', atLeastOne),
+  initialStepSize: float32('a positive number', positive),
+  fraction: float32('a positive number', positive),
+  minLossFactor: float32(belowOneText, belowOne),
+  initFactor: float32(notNegativeText, notNegative),
+  minLossForgetTime: float32('a positive number', positive),
+  gradientTimeScale: float32('a number of 1 or more', atLeastOne),
+  varianceTimeScale: float32('a number of 1 or more', atLeastOne),
+  adamEpsilon: float32(notNegativeText, notNegative),
 };
 
-/** Names that other libraries give a setting, and what it is called here. */
-const otherNames: Readonly<Record<string, string>> = {
+/** Names that other libraries give a setting, and what it is called here, by the optimiser. */
+const otherNames: Readonly<Record<string, string | readonly string[]>> = {
   learningRate: 'maxLearningRate',
-  lr: 'maxLearningRate',
+  lr: ['maxLearningRate', 'learningRate'],
+  maxLearningRate: 'learningRate',
   maxLr: 'maxLearningRate',
   max_lr: 'maxLearningRate',
   eps: 'epsilon',
   mu: 'momentum',
+  alpha: 'decay',
+  rho: 'decay',
+  weight_decay: ['weightDecay', 'constraint'],
+  lr_decay: 'learningRateDecay',
+  initialAccumulatorValue: 'initialAccumulator',
+  useNesterov: 'nesterov',
+  clipNorm: 'maxGradientNorm',
   adjusted_momentum: 'adjustedMomentum',
   projectionFn: 'constraint',
   projection_fn: 'constraint',
@@ -89,8 +109,8 @@ export function shown(value: unknown): string {
 }
 
 function rightName(name: string, known: readonly string[]): string | undefined {
-  const other = otherNames[name];
-  if (other !== undefined && known.includes(other)) return other;
+  const other = [otherNames[name] ?? []].flat().find((candidate) => known.includes(candidate));
+  if (other !== undefined) return other;
   const lower = name.toLowerCase();
   const nearest = known
     .map((candidate) => ({ candidate, errors: distance(lower, candidate.toLowerCase()) }))
@@ -133,27 +153,16 @@ export function checkSetting<Name extends keyof typeof settingSchemas>(
   );
 }
 
-/** Hyper-parameters as users give them; see AliG and fusedAliGStep for their meaning. */
-export interface SettingOptions {
-  readonly maxLearningRate: number | null;
-  readonly momentum: number;
-  readonly epsilon: number;
-  readonly lowerBound: number;
-  readonly adjustedMomentum: boolean;
-  readonly maxNorm: number | null;
-}
-
-/** Checks all settings and rounds them to float32. */
-export function checkedSettings(owner: string, options: SettingOptions): StepSettings {
-  const { fround } = Math;
-  return {
-    maxLearningRate: fround(
-      checkSetting(owner, 'maxLearningRate', options.maxLearningRate) ?? Infinity,
-    ),
-    momentum: fround(checkSetting(owner, 'momentum', options.momentum)),
-    epsilon: fround(checkSetting(owner, 'epsilon', options.epsilon)),
-    lowerBound: fround(checkSetting(owner, 'lowerBound', options.lowerBound)),
-    adjustedMomentum: checkSetting(owner, 'adjustedMomentum', options.adjustedMomentum),
-    maxNorm: fround(checkSetting(owner, 'maxNorm', options.maxNorm) ?? Infinity),
-  };
+/** Throws a RangeError unless the option is one of these texts; names them all. */
+export function checkChoice<Choice extends string>(
+  owner: string,
+  name: string,
+  value: unknown,
+  choices: readonly Choice[],
+): Choice {
+  const found = choices.find((choice) => choice === value);
+  if (found !== undefined) return found;
+  throw new RangeError(
+    `${owner}: ${name} must be ${choices.map(shown).join(' or ')}, not ${shown(value)}.`,
+  );
 }

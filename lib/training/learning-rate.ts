@@ -17,7 +17,8 @@ interface WithLearningRate {
 /**
  * Sets the learning rate that the next steps of an optimiser use:
  * - `tf.train.sgd` and `momentum`: by their `setLearningRate`,
- * - the other optimisers of `tf.train`: their property `learningRate`, which each step reads,
+ * - the other optimisers of `tf.train`, and `Sgd`, `Adam` and the like of this package: their
+ *   property `learningRate`, which each step reads,
  * - `AliG`: its `maxLearningRate`. ALI-G computes its step size, which falls by itself as the loss
  *   does, so it needs no schedule; what is set here is the upper bound of that step size. That makes
  *   sense to warm up, or to end a training on a loss that does not reach 0.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <stdexcept>
+#include <string>
 #include <utility>
 
 #include "cpu/floating_point.h"
@@ -57,8 +59,6 @@ void forEachChunk(std::size_t count, int threads, const Work& work) {
 
 bool aligned(const float* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % 64 == 0; }
 
-float rounded(double value) { return static_cast<float>(value); }
-
 }  // namespace
 
 int usefulThreads(std::size_t elements) {
@@ -68,52 +68,85 @@ int usefulThreads(std::size_t elements) {
                                                       : available;
 }
 
-CpuStep::CpuStep(std::vector<StepTensor> tensors, float loss, const AliG::Settings& settings,
-                 const L2Ball& ball)
+CpuStep::CpuStep(std::vector<StepTensor> tensors, float loss, const StepInput& input)
     : tensors_(std::move(tensors)),
       list_(cutInChunks(tensors_)),
-      settings_(settings),
-      ball_(ball),
+      input_(input),
+      loss_(loss),
       kernels_(kernelsInUse()),
+      ruleKernels_(kernels_.rules[input.header.rule]),
       threads_(usefulThreads(list_.elements)) {
-  report_.loss = loss;
+  for (const StepTensor& tensor : tensors_) {
+    if (tensor.group >= static_cast<std::uint32_t>(input.groupCount())) {
+      throw std::invalid_argument("a tensor is of group " + std::to_string(tensor.group) +
+                                  ", but there are " + std::to_string(input.groupCount()));
+    }
+  }
+  result_.report.loss = loss;
+  result_.scalars = input.header.scalars;
 }
 
-void CpuStep::refuse(StepStatus status) { report_.status = static_cast<float>(status); }
+ChunkArguments CpuStep::argumentsOf(const Chunk& chunk) const {
+  const StepTensor& tensor = tensors_[chunk.tensor];
+  ChunkArguments arguments = {};
+  arguments.gradient = tensor.gradient + chunk.offset;
+  arguments.parameter = tensor.parameter + chunk.offset;
+  arguments.newParameter = tensor.newParameter + chunk.offset;
+  for (int k = 0; k < input_.rule->states; ++k) {
+    arguments.state[k] = tensor.state[k] + chunk.offset;
+    arguments.newState[k] = tensor.newState[k] + chunk.offset;
+  }
+  arguments.size = chunk.size;
+  return arguments;
+}
 
-bool CpuStep::update() {
-  const IeeeArithmetic ieee;
-  if (!std::isfinite(report_.loss)) {
-    refuse(StepStatus::kLossNotFinite);
-    return false;
+// The sums over all gradients: each chunk's, times its group's factors.
+void CpuStep::measure(const ErasedStep& step, double* sums) {
+  const RuleFunctions& rule = *input_.rule;
+  const auto groups = static_cast<std::size_t>(step.groupCount);
+  const auto sumCount = static_cast<std::size_t>(rule.sums);
+  std::vector<unsigned char> measuring(groups * rule.measuringBytes);
+  std::vector<double> factors(groups * sumCount);
+  for (std::size_t group = 0; group < groups; ++group) {
+    rule.prepare(step, static_cast<int>(group), measuring.data() + group * rule.measuringBytes,
+                 factors.data() + group * sumCount);
   }
 
-  std::vector<double> sums(list_.gradientChunks);
+  std::vector<double> ofChunks[kMostSums];
+  for (std::size_t k = 0; k < sumCount; ++k) ofChunks[k].resize(list_.gradientChunks);
   forEachChunk(list_.chunks.size(), threads_, [&](std::size_t i) {
     const Chunk& chunk = list_.chunks[i];
     if (chunk.gradientChunk == Chunk::kNoGradient) return;
-    sums[chunk.gradientChunk] =
-        kernels_.sumOfSquares(tensors_[chunk.tensor].gradient + chunk.offset, chunk.size);
+    const StepTensor& tensor = tensors_[chunk.tensor];
+    double own[kMostSums];
+    if (ruleKernels_.measure) {
+      ruleKernels_.measure(measuring.data() + tensor.group * rule.measuringBytes,
+                           argumentsOf(chunk), own);
+    } else {
+      own[0] = kernels_.sumOfSquares(tensor.gradient + chunk.offset, chunk.size);
+    }
+    for (std::size_t k = 0; k < sumCount; ++k) {
+      ofChunks[k][chunk.gradientChunk] = factors[tensor.group * sumCount + k] * own[k];
+    }
   });
-  const double squaredGradientNorm = sumOfChunks(sums);
-  report_.gradientNorm = rounded(std::sqrt(squaredGradientNorm));
-  if (!std::isfinite(squaredGradientNorm)) {
-    refuse(StepStatus::kGradientNotFinite);
-    return false;
-  }
+  for (std::size_t k = 0; k < sumCount; ++k) sums[k] = sumOfChunks(ofChunks[k]);
+}
 
-  const AliG::Decision decision = AliG::decide(settings_, report_.loss, squaredGradientNorm);
-  report_.stepSize = rounded(decision.stepSize);
-  report_.unclippedStepSize = rounded(decision.unclippedStepSize);
-  report_.clipped = decision.clipped ? 1.0f : 0.0f;
-  if (!decision.finite) {
-    refuse(StepStatus::kStepSizeNotFinite);
-    return false;
-  }
+bool CpuStep::update() {
+  const IeeeArithmetic ieee;
+  const RuleFunctions& rule = *input_.rule;
+  const ErasedStep step = {input_.settings, input_.groups, input_.groupCount(), loss_,
+                           input_.header.stepNumber};
+  double measured[kMostSums];
+  measure(step, measured);
+  std::vector<unsigned char> coefficients(static_cast<std::size_t>(step.groupCount) *
+                                          rule.coefficientsBytes);
+  const StepStatus status = rule.decide(step, measured, coefficients.data(), result_);
+  result_.report.status = static_cast<float>(status);
+  if (status != StepStatus::kTaken) return false;
 
-  const AliG::Form form = AliG::form(settings_);
   const bool large = list_.elements >= kStreamingElements;
-  sums.resize(list_.chunks.size());
+  std::vector<double> sums(list_.chunks.size());
   forEachChunk(list_.chunks.size(), threads_, [&](std::size_t i) {
     const Chunk& chunk = list_.chunks[i];
     const StepTensor& tensor = tensors_[chunk.tensor];
@@ -123,16 +156,9 @@ bool CpuStep::update() {
     }
     const bool streaming =
         large && tensor.newParameter != tensor.parameter && aligned(tensor.newParameter);
-    const UpdateArguments arguments{
-        tensor.gradient + chunk.offset,
-        tensor.parameter + chunk.offset,
-        tensor.newParameter + chunk.offset,
-        tensor.velocity ? tensor.velocity + chunk.offset : nullptr,
-        tensor.newVelocity ? tensor.newVelocity + chunk.offset : nullptr,
-        chunk.size,
-    };
-    sums[i] = kernels_.update(form, decision.coefficients, arguments,
-                              streaming ? Store::kStreaming : Store::kCached);
+    sums[i] =
+        ruleKernels_.update(coefficients.data() + tensor.group * rule.coefficientsBytes,
+                            argumentsOf(chunk), streaming ? Store::kStreaming : Store::kCached);
 #if defined(__SSE2__)
     // Streaming stores are not ordered with the end of the loop by themselves.
     if (streaming) _mm_sfence();
@@ -154,17 +180,12 @@ void CpuStep::measureParameters() {
 
 void CpuStep::finishUpdate(std::vector<double>& sums) {
   squaredParameterNorm_ = sumOfChunks(sums);
-  report_.parameterNorm = rounded(std::sqrt(squaredParameterNorm_));
-  if (!std::isfinite(squaredParameterNorm_)) {
-    report_.status = static_cast<float>(StepStatus::kParameterOverflow);
-  }
-  projects_ = ball_.projects(squaredParameterNorm_);
-  report_.projected = projects_ ? 1.0f : 0.0f;
+  projects_ = decideProjection(input_.header.ball, squaredParameterNorm_, result_.report);
 }
 
 void CpuStep::project() {
   const IeeeArithmetic ieee;
-  const float scale = ball_.scale(squaredParameterNorm_);
+  const float scale = input_.header.ball.scale(squaredParameterNorm_);
   forEachChunk(list_.chunks.size(), threads_, [&](std::size_t i) {
     const Chunk& chunk = list_.chunks[i];
     const StepTensor& tensor = tensors_[chunk.tensor];

@@ -7,9 +7,8 @@
 
 #include "cpu/kernels.h"
 #include "engine/report.h"
+#include "engine/step_input.h"
 #include "engine/tensors.h"
-#include "rules/alig.h"
-#include "rules/l2_ball.h"
 
 namespace tfjs_alig {
 
@@ -20,11 +19,12 @@ int usefulThreads(std::size_t elements);
 // give a new buffer to parameters that have no gradient and so were not touched by update().
 class CpuStep {
  public:
-  CpuStep(std::vector<StepTensor> tensors, float loss, const AliG::Settings& settings,
-          const L2Ball& ball);
+  // What `input` points to must live as long as the step. Throws std::invalid_argument for a
+  // tensor of a group that there is not.
+  CpuStep(std::vector<StepTensor> tensors, float loss, const StepInput& input);
 
-  // Measures the gradients, decides the step size and updates parameters and velocities.
-  // Returns false where the step was refused: nothing was written, report() says why.
+  // Measures the gradients, decides the step and updates parameters and state.
+  // Returns false where the step was refused: nothing was written, result() says why.
   bool update();
 
   // Only measures the norm of the parameters, for a projection without a step.
@@ -34,21 +34,23 @@ class CpuStep {
   void project();
 
   StepTensor& tensor(std::size_t index) { return tensors_[index]; }
-  const StepReport& report() const { return report_; }
+  const StepResult& result() const { return result_; }
 
  private:
-  void refuse(StepStatus status);
+  ChunkArguments argumentsOf(const Chunk& chunk) const;
+  void measure(const ErasedStep& step, double* sums);
   void finishUpdate(std::vector<double>& sums);
 
   std::vector<StepTensor> tensors_;
   ChunkList list_;
-  AliG::Settings settings_;
-  L2Ball ball_;
+  StepInput input_;
+  float loss_;
   const Kernels& kernels_;
+  const RuleKernels& ruleKernels_;
   int threads_;
   double squaredParameterNorm_ = 0.0;
   bool projects_ = false;
-  StepReport report_ = {};
+  StepResult result_ = {};
 };
 
 }  // namespace tfjs_alig

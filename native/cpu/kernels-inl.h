@@ -11,6 +11,7 @@
 
 #include "cpu/kernels.h"
 #include "engine/sum.h"
+#include "rules/all.h"
 
 // The arrays of a loop may be the same (in place) but never overlap otherwise, so that its elements
 // are independent.
@@ -79,58 +80,77 @@ void streamRow(float* target, const float* source, std::size_t size) {
   if (i < size) std::memcpy(target + i, source + i, (size - i) * sizeof(float));
 }
 
-template <AliG::Form kForm>
-double updateChunk(const AliG::Coefficients& coefficients, const UpdateArguments& arguments,
-                   Store store) {
+// A rule's arrays of state, at the start of a row.
+template <class Rule, class Element>
+struct StateRow {
+  Element* of[Rule::kStates > 0 ? Rule::kStates : 1];
+
+  StateRow(Element* const* arrays, std::size_t start) : of() {
+    for (int k = 0; k < Rule::kStates; ++k) of[k] = arrays[k] + start;
+  }
+};
+
+// Each element's terms are made and added to its lanes in one loop, which the compiler vectorises:
+// elements of a row are in lanes of their own.
+template <class Rule>
+void measureChunk(const void* measuring, const ChunkArguments& chunk, double* sums) {
+  constexpr int kTerms = Rule::kSums - 1;
+  alignas(64) double lanes[kTerms][kLaneCount];
+  const auto local = *static_cast<const typename Rule::Measuring*>(measuring);
+  sums[0] = sumOfSquares(chunk.gradient, chunk.size);
+  const std::size_t reached = chunk.size < kRow ? chunk.size : kRow;
+  for (auto& list : lanes) {
+    for (std::size_t lane = 0; lane < reached; ++lane) list[lane] = 0.0;
+  }
+  for (std::size_t start = 0; start < chunk.size; start += kRow) {
+    const std::size_t count = chunk.size - start < kRow ? chunk.size - start : kRow;
+    const float* gradient = chunk.gradient + start;
+    const float* parameter = chunk.parameter + start;
+    const StateRow<Rule, const float> state(chunk.state, start);
+    TFJS_ALIG_INDEPENDENT
+    for (std::size_t i = 0; i < count; ++i) {
+      float values[Rule::kStates > 0 ? Rule::kStates : 1] = {};
+      for (int k = 0; k < Rule::kStates; ++k) values[k] = state.of[k][i];
+      Term terms[kTerms];
+      Rule::measure(local, gradient[i], parameter[i], values, terms);
+      for (int k = 0; k < kTerms; ++k) {
+        lanes[k][i] += static_cast<double>(terms[k].first) * static_cast<double>(terms[k].second);
+      }
+    }
+  }
+  for (int k = 0; k < kTerms; ++k) sums[k + 1] = addLanes(lanes[k], reached);
+}
+
+template <class Rule>
+double updateChunk(const void* coefficients, const ChunkArguments& chunk, Store store) {
   alignas(64) double lanes[kLaneCount];
   alignas(64) float staged[kRow];
-  const AliG::Coefficients local = coefficients;
-  const std::size_t size = arguments.size;
+  const auto local = *static_cast<const typename Rule::Coefficients*>(coefficients);
+  const std::size_t size = chunk.size;
   for (std::size_t start = 0; start < size; start += kRow) {
     const std::size_t count = size - start < kRow ? size - start : kRow;
-    const float* gradient = arguments.gradient + start;
-    const float* parameter = arguments.parameter + start;
-    float* newParameter = store == Store::kStreaming ? staged : arguments.newParameter + start;
-    if constexpr (kForm == AliG::Form::kPlain) {
-      TFJS_ALIG_INDEPENDENT
-      for (std::size_t i = 0; i < count; ++i) {
-        float w = parameter[i];
-        float v = 0.0f;
-        AliG::update<kForm>(local, gradient[i], w, v);
-        newParameter[i] = w;
-      }
-    } else {
-      const float* velocity = arguments.velocity + start;
-      float* newVelocity = arguments.newVelocity + start;
-      TFJS_ALIG_INDEPENDENT
-      for (std::size_t i = 0; i < count; ++i) {
-        float w = parameter[i];
-        float v = velocity[i];
-        AliG::update<kForm>(local, gradient[i], w, v);
-        newVelocity[i] = v;
-        newParameter[i] = w;
-      }
+    const float* gradient = chunk.gradient + start;
+    const float* parameter = chunk.parameter + start;
+    float* newParameter = store == Store::kStreaming ? staged : chunk.newParameter + start;
+    const StateRow<Rule, const float> state(chunk.state, start);
+    const StateRow<Rule, float> newState(chunk.newState, start);
+    TFJS_ALIG_INDEPENDENT
+    for (std::size_t i = 0; i < count; ++i) {
+      float w = parameter[i];
+      float values[Rule::kStates > 0 ? Rule::kStates : 1] = {};
+      for (int k = 0; k < Rule::kStates; ++k) values[k] = state.of[k][i];
+      Rule::update(local, gradient[i], w, values);
+      for (int k = 0; k < Rule::kStates; ++k) newState.of[k][i] = values[k];
+      newParameter[i] = w;
     }
     if (start == 0) {
       for (std::size_t i = 0; i < count; ++i) lanes[i] = squareOf(newParameter[i]);
     } else {
       for (std::size_t i = 0; i < count; ++i) lanes[i] += squareOf(newParameter[i]);
     }
-    if (store == Store::kStreaming) streamRow(arguments.newParameter + start, staged, count);
+    if (store == Store::kStreaming) streamRow(chunk.newParameter + start, staged, count);
   }
   return addLanes(lanes, size < kRow ? size : kRow);
-}
-
-double update(AliG::Form form, const AliG::Coefficients& coefficients,
-              const UpdateArguments& arguments, Store store) {
-  switch (form) {
-    case AliG::Form::kPlain:
-      return updateChunk<AliG::Form::kPlain>(coefficients, arguments, store);
-    case AliG::Form::kNesterov:
-      return updateChunk<AliG::Form::kNesterov>(coefficients, arguments, store);
-    default:
-      return updateChunk<AliG::Form::kAdjustedNesterov>(coefficients, arguments, store);
-  }
 }
 
 void scale(float scale, const float* values, float* result, std::size_t size) {
@@ -138,9 +158,22 @@ void scale(float scale, const float* values, float* result, std::size_t size) {
   for (std::size_t i = 0; i < size; ++i) result[i] = values[i] * scale;
 }
 
+template <class Rule>
+constexpr RuleKernels kernelsOf() {
+  if constexpr (Rule::kSums > 1) {
+    return {measureChunk<Rule>, updateChunk<Rule>};
+  } else {
+    return {nullptr, updateChunk<Rule>};
+  }
+}
+
+#define TFJS_ALIG_KERNELS_OF(Rule) kernelsOf<Rule>(),
+constexpr RuleKernels kRuleKernels[] = {TFJS_ALIG_RULES(TFJS_ALIG_KERNELS_OF)};
+#undef TFJS_ALIG_KERNELS_OF
+
 }  // namespace
 
 extern const Kernels TFJS_ALIG_KERNELS;
-const Kernels TFJS_ALIG_KERNELS = {TFJS_ALIG_INSTRUCTION_SET, sumOfSquares, update, scale};
+const Kernels TFJS_ALIG_KERNELS = {TFJS_ALIG_INSTRUCTION_SET, sumOfSquares, scale, kRuleKernels};
 
 }  // namespace tfjs_alig

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "rules/alig.h"
+#include "rules/rule.h"
 
 namespace tfjs_alig {
 
@@ -14,23 +14,30 @@ namespace tfjs_alig {
 // past the caches, for large buffers that were not read (NOTE [streaming stores] in engine.cc).
 enum class Store { kCached, kStreaming };
 
-struct UpdateArguments {
+// A chunk of a tensor.
+struct ChunkArguments {
   const float* gradient;
   const float* parameter;
   float* newParameter;
-  const float* velocity;
-  float* newVelocity;
+  const float* state[kMostStates];
+  float* newState[kMostStates];
   std::size_t size;  // at most kChunkSize
+};
+
+// The loops of one rule.
+struct RuleKernels {
+  // The chunk's part of each of the rule's sums; null where |g|^2 is the only one.
+  void (*measure)(const void* measuring, const ChunkArguments& chunk, double* sums);
+  // Makes the new values and returns the sum of squares of the new parameters.
+  double (*update)(const void* coefficients, const ChunkArguments& chunk, Store store);
 };
 
 struct Kernels {
   const char* instructionSet;
   double (*sumOfSquares)(const float* values, std::size_t size);
-  // Makes the new values and returns the sum of squares of the new parameters.
-  double (*update)(AliG::Form form, const AliG::Coefficients& coefficients,
-                   const UpdateArguments& arguments, Store store);
   // result = scale * values
   void (*scale)(float scale, const float* values, float* result, std::size_t size);
+  const RuleKernels* rules;  // in the order of rules/all.h
 };
 
 // Kernels of the instruction sets that this build has and this machine can run, the best one last.

@@ -9,9 +9,8 @@
 #include "cuda/runtime.h"
 #include "cuda/table.h"
 #include "engine/report.h"
+#include "engine/step_input.h"
 #include "engine/tensors.h"
-#include "rules/alig.h"
-#include "rules/l2_ball.h"
 
 namespace tfjs_alig {
 
@@ -22,9 +21,8 @@ struct CudaStepArguments {
   std::size_t count;
   const float* loss;  // on the GPU; null: lossValue
   float lossValue;
-  AliG::Settings settings;
-  L2Ball ball;
-  float* report;  // on the GPU
+  StepInput input;
+  StepResult* result;  // on the GPU
 };
 
 // All functions expect the engine's GPU to be the current one (CurrentDevice).

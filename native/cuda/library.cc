@@ -153,17 +153,16 @@ int tfjs_alig_cuda_copy(TfjsAligCudaEngine* engine, void* to, const void* from, 
 }
 
 int tfjs_alig_cuda_step(TfjsAligCudaEngine* engine, const tfjs_alig::StepTensor* tensors,
-                        std::size_t count, const float* loss, float lossValue,
-                        const float* settings, float* report, TfjsAligCudaError error) {
+                        std::size_t count, const float* loss, float lossValue, const void* input,
+                        std::size_t inputWords, float* result, TfjsAligCudaError error) {
   return guardedOnDevice(engine, error, [&] {
     tfjs_alig::CudaStepArguments arguments = {};
     arguments.tensors = tensors;
     arguments.count = count;
     arguments.loss = loss;
     arguments.lossValue = lossValue;
-    std::memcpy(&arguments.settings, settings, sizeof arguments.settings);
-    arguments.ball.radius = settings[tfjs_alig::AliG::kSettings];
-    arguments.report = report;
+    arguments.input = tfjs_alig::readStepInput(input, inputWords);
+    arguments.result = reinterpret_cast<tfjs_alig::StepResult*>(result);
     engine->engine.step(arguments);
   });
 }

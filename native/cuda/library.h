@@ -52,14 +52,14 @@ int tfjs_alig_cuda_copy(TfjsAligCudaEngine* engine, void* to, const void* from, 
 // Enqueues one step on the engine's stream and returns without waiting for it. The pointers in
 // `tensors` are device pointers, the list itself is on the host and may be freed on return.
 //  - loss: a device pointer to one float, or null for lossValue;
-//  - settings: AliG::Settings, then the radius of the L2 ball, on the host;
-//  - report: device pointer to kReportFields floats.
-// In place (newParameter == parameter) a refused step writes nothing but the report. Out of place
+//  - input: `inputWords` words of engine/step_input.h, on the host, which may be freed on return;
+//  - result: device pointer to a StepResult.
+// In place (newParameter == parameter) a refused step writes nothing but the result. Out of place
 // the new arrays always get values: the old ones where the step was refused or a tensor has no
 // gradient. Without any gradient only the constraint is applied.
 int tfjs_alig_cuda_step(TfjsAligCudaEngine* engine, const tfjs_alig::StepTensor* tensors,
-                        std::size_t count, const float* loss, float lossValue,
-                        const float* settings, float* report, TfjsAligCudaError error);
+                        std::size_t count, const float* loss, float lossValue, const void* input,
+                        std::size_t inputWords, float* result, TfjsAligCudaError error);
 
 // Waits until all that was enqueued on the engine's stream is done.
 int tfjs_alig_cuda_wait(TfjsAligCudaEngine* engine, TfjsAligCudaError error);

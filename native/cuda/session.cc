@@ -3,8 +3,8 @@
 namespace tfjs_alig {
 namespace {
 
-// Slots for reports are allocated together: cudaMalloc takes longer than a small step.
-constexpr std::size_t kReportsAtOnce = 256;
+// Slots for results are allocated together: cudaMalloc takes longer than a small step.
+constexpr std::size_t kResultsAtOnce = 256;
 
 }  // namespace
 
@@ -49,14 +49,14 @@ void CudaSession::copy(float* to, const float* from, std::size_t elements) {
   callCuda(library_.tfjs_alig_cuda_copy, engine_, to, from, elements * sizeof(float));
 }
 
-void CudaSession::step(const CudaStep& step, float* report) {
+void CudaSession::step(const CudaStep& step, float* result) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  enqueue(step, report);
+  enqueue(step, result);
 }
 
-void CudaSession::enqueue(const CudaStep& step, float* report) {
+void CudaSession::enqueue(const CudaStep& step, float* result) {
   callCuda(library_.tfjs_alig_cuda_step, engine_, step.tensors.data(), step.tensors.size(),
-           step.loss, step.lossValue, step.settings, report);
+           step.loss, step.lossValue, step.input, step.inputWords, result);
 }
 
 // NOTE [order with TensorFlow]
@@ -66,43 +66,43 @@ void CudaSession::enqueue(const CudaStep& step, float* report) {
 // outputs is then done with it, for TensorFlow hands out memory that work in its stream still uses.
 // That is why outputs are allocated before this call. It runs on the engine's own stream and waits
 // for that stream after, so that whatever TensorFlow enqueues next finds the new values.
-StepReport CudaSession::stepInTensorFlow(const CudaStep& step) {
+StepResult CudaSession::stepInTensorFlow(const CudaStep& step) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  float* const slot = takeReportLocked();
-  StepReport report;
+  float* const slot = takeResultLocked();
+  StepResult result;
   try {
     callCuda(library_.tfjs_alig_cuda_wait_for_device, engine_);
     enqueue(step, slot);
-    // Waits for the stream, and so for the step: 32 bytes are all that ever leaves the GPU.
-    callCuda(library_.tfjs_alig_cuda_download, engine_, &report, slot, sizeof report);
+    // Waits for the stream, and so for the step: 64 bytes are all that ever leaves the GPU.
+    callCuda(library_.tfjs_alig_cuda_download, engine_, &result, slot, sizeof result);
   } catch (...) {
-    freeReports_.push_back(slot);
+    freeResults_.push_back(slot);
     throw;
   }
-  freeReports_.push_back(slot);
-  return report;
+  freeResults_.push_back(slot);
+  return result;
 }
 
-float* CudaSession::takeReport() {
+float* CudaSession::takeResult() {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return takeReportLocked();
+  return takeResultLocked();
 }
 
-float* CudaSession::takeReportLocked() {
-  if (freeReports_.empty()) {
-    float* const slots = allocateLocked(kReportsAtOnce * kReportFields);
-    for (std::size_t i = 0; i < kReportsAtOnce; ++i) {
-      freeReports_.push_back(slots + i * kReportFields);
+float* CudaSession::takeResultLocked() {
+  if (freeResults_.empty()) {
+    float* const slots = allocateLocked(kResultsAtOnce * kResultWords);
+    for (std::size_t i = 0; i < kResultsAtOnce; ++i) {
+      freeResults_.push_back(slots + i * kResultWords);
     }
   }
-  float* const slot = freeReports_.back();
-  freeReports_.pop_back();
+  float* const slot = freeResults_.back();
+  freeResults_.pop_back();
   return slot;
 }
 
-void CudaSession::releaseReport(float* report) {
+void CudaSession::releaseResult(float* result) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  freeReports_.push_back(report);
+  freeResults_.push_back(result);
 }
 
 }  // namespace tfjs_alig

@@ -16,7 +16,8 @@ struct CudaStep {
   const std::vector<StepTensor>& tensors;  // of device pointers
   const float* loss;                       // on the GPU; null: lossValue
   float lossValue;
-  const float* settings;  // AliG::Settings, then the radius of the L2 ball, on the host
+  const void* input;  // of engine/step_input.h, on the host
+  std::size_t inputWords;
 };
 
 // Safe from several threads: calls take turns, because an engine serves one thread at a time.
@@ -35,25 +36,25 @@ class CudaSession {
   // Enqueues a copy on the GPU.
   void copy(float* to, const float* from, std::size_t elements);
 
-  // Enqueues a step; `report` is a slot of takeReport.
-  void step(const CudaStep& step, float* report);
+  // Enqueues a step; `result` is a slot of takeResult.
+  void step(const CudaStep& step, float* result);
   // Waits for the whole GPU, makes a step and waits for its end: NOTE [order with TensorFlow].
-  StepReport stepInTensorFlow(const CudaStep& step);
+  StepResult stepInTensorFlow(const CudaStep& step);
 
-  // Memory of the GPU for one report. Slots are used again in the order of the stream.
-  float* takeReport();
-  void releaseReport(float* report);
+  // Memory of the GPU for one result. Slots are used again in the order of the stream.
+  float* takeResult();
+  void releaseResult(float* result);
 
  private:
   explicit CudaSession(int device);
-  void enqueue(const CudaStep& step, float* report);
+  void enqueue(const CudaStep& step, float* result);
   float* allocateLocked(std::size_t elements);
-  float* takeReportLocked();
+  float* takeResultLocked();
 
   std::mutex mutex_;
   const CudaLibrary& library_;
   TfjsAligCudaEngine* engine_ = nullptr;
-  std::vector<float*> freeReports_;
+  std::vector<float*> freeResults_;
 };
 
 }  // namespace tfjs_alig

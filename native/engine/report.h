@@ -1,7 +1,8 @@
-// What a step tells its caller: kReportFields float32 values, in this order. lib/step/report.ts
-// reads them.
+// What a step tells its caller. lib/step/report.ts reads it.
 #ifndef TFJS_ALIG_ENGINE_REPORT_H_
 #define TFJS_ALIG_ENGINE_REPORT_H_
+
+#include "rules/rule.h"
 
 namespace tfjs_alig {
 
@@ -13,6 +14,8 @@ enum class StepStatus {
   kStepSizeNotFinite = 3,
   // Taken, but a new parameter is infinite or NaN.
   kParameterOverflow = 4,
+  // Refused: a sum over parameters or state is infinite or NaN.
+  kSumNotFinite = 5,
 };
 
 struct StepReport {
@@ -25,8 +28,15 @@ struct StepReport {
   float clipped;
   float projected;
 };
-constexpr int kReportFields = 8;
-static_assert(sizeof(StepReport) == kReportFields * sizeof(float), "a report is floats alone");
+
+// All that leaves the engine beside the tensors: the report, and the rule's scalars as the next
+// step is given them (a refused step gives them back as they were).
+struct StepResult {
+  StepReport report;
+  Scalars scalars;
+};
+constexpr int kResultWords = 16;
+static_assert(sizeof(StepResult) == kResultWords * sizeof(float), "a result has no padding");
 
 }  // namespace tfjs_alig
 

@@ -41,7 +41,8 @@ inline double sumOfChunks(std::vector<double>& sums) {
     for (std::size_t start = 0; start < count; start += kChunkSize, ++chunks) {
       const std::size_t size = count - start < kChunkSize ? count - start : kChunkSize;
       const std::size_t reached = size < kLaneCount ? size : kLaneCount;
-      for (std::size_t lane = 0; lane < reached; ++lane) lanes[lane] = sums[start + lane];
+      // Added to 0, as every lane is: a sum of products may be -0.
+      for (std::size_t lane = 0; lane < reached; ++lane) lanes[lane] = 0.0 + sums[start + lane];
       for (std::size_t i = kLaneCount; i < size; ++i) lanes[i % kLaneCount] += sums[start + i];
       sums[chunks] = addLanes(lanes, reached);
     }

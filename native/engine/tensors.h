@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/sum.h"
+#include "rules/rule.h"
 
 namespace tfjs_alig {
 
@@ -16,9 +17,10 @@ struct StepTensor {
   std::size_t size;
   const float* gradient;  // null: no gradient in this step
   const float* parameter;
-  float* newParameter;    // may be null where there is no gradient and no projection
-  const float* velocity;  // null: no momentum
-  float* newVelocity;
+  float* newParameter;              // may be null where there is no gradient and no projection
+  const float* state[kMostStates];  // the rule's kStates arrays (velocity, moments, ...), then null
+  float* newState[kMostStates];
+  std::uint32_t group;  // whose settings it has
 };
 
 struct Chunk {

@@ -33,19 +33,19 @@ void pinThisLibrary() {
 #endif
 }
 
-// parameters, gradients, velocities, loss, settings, report
-Napi::Value aliGStep(const Napi::CallbackInfo& info) {
+// parameters, gradients, states, groups, loss, input, result
+Napi::Value step(const Napi::CallbackInfo& info) {
   const auto parameters = info[0].As<Napi::Array>();
   const auto gradients = info[1].As<Napi::Array>();
-  const auto velocities = info[2].As<Napi::Array>();
-  const float loss = info[3].As<Napi::Number>().FloatValue();
-  const FloatArray settings = floatArrayOf(info[4], "settings", AliG::kSettings + 1);
-  const FloatArray report = floatArrayOf(info[5], "report", kReportFields);
-  AliG::Settings alig;
-  std::memcpy(&alig, settings.data, sizeof alig);
+  const auto states = info[2].As<Napi::Array>();
+  const WordArray groups = wordArray(info[3], "groups");
+  const float loss = info[4].As<Napi::Number>().FloatValue();
+  const WordArray words = wordArray(info[5], "input");
+  const WordArray result = wordArrayOf(info[6], "result", kResultWords);
+  const StepInput input = readStepInput(words.data, words.size);
+  const auto stateCount = static_cast<std::uint32_t>(input.rule->states);
 
   bool stepWanted = false;
-  const bool momentum = AliG::form(alig) != AliG::Form::kPlain;
   std::vector<StepTensor> tensors(parameters.Length());
   for (std::uint32_t i = 0; i < tensors.size(); ++i) {
     StepTensor& tensor = tensors[i];
@@ -53,25 +53,26 @@ Napi::Value aliGStep(const Napi::CallbackInfo& info) {
     tensor.size = parameter.size;
     tensor.parameter = parameter.data;
     tensor.newParameter = parameter.data;
+    tensor.group = groupOf(groups, i);
     const Napi::Value gradient = gradients.Get(i);
-    if (!gradient.IsNull()) {
-      stepWanted = true;
-      tensor.gradient = floatArrayOf(gradient, "a gradient", parameter.size).data;
-    }
-    if (momentum && tensor.gradient) {
-      tensor.newVelocity = floatArrayOf(velocities.Get(i), "a velocity", parameter.size).data;
-      tensor.velocity = tensor.newVelocity;
+    if (gradient.IsNull()) continue;
+    stepWanted = true;
+    tensor.gradient = floatArrayOf(gradient, "a gradient", parameter.size).data;
+    for (std::uint32_t k = 0; k < stateCount; ++k) {
+      const Napi::Value state = states.Get(i * stateCount + k);
+      tensor.newState[k] = floatArrayOf(state, "a state", parameter.size).data;
+      tensor.state[k] = tensor.newState[k];
     }
   }
 
-  CpuStep step(std::move(tensors), loss, alig, L2Ball{settings.data[AliG::kSettings]});
+  CpuStep cpuStep(std::move(tensors), loss, input);
   if (stepWanted) {
-    step.update();
+    cpuStep.update();
   } else {
-    step.measureParameters();
+    cpuStep.measureParameters();
   }
-  if (step.projects()) step.project();
-  std::memcpy(report.data, &step.report(), sizeof(StepReport));
+  if (cpuStep.projects()) cpuStep.project();
+  std::memcpy(result.data, &cpuStep.result(), sizeof(StepResult));
   return info.Env().Undefined();
 }
 
@@ -115,14 +116,21 @@ Napi::Array instructionSets(Napi::Env env) {
   return names;
 }
 
+Napi::Array ruleNames(Napi::Env env) {
+  const auto names = Napi::Array::New(env, kRules);
+  for (std::uint32_t i = 0; i < kRules; ++i) names.Set(i, ruleFunctions()[i].name);
+  return names;
+}
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   pinThisLibrary();
   exports.Set("version", TFJS_ALIG_VERSION);
   exports.Set("instructionSets", instructionSets(env));
+  exports.Set("rules", ruleNames(env));
   const auto add = [&](const char* name, Napi::Value (*callback)(const Napi::CallbackInfo&)) {
     exports.Set(name, Napi::Function::New(env, callback, name));
   };
-  add("aliGStep", guarded<aliGStep>);
+  add("step", guarded<step>);
   add("registerTensorFlowOp", guarded<registerTensorFlowOp>);
   add("registerTensorFlowCudaOp", guarded<registerTensorFlowCudaOp>);
   add("getInstructionSet", guarded<getInstructionSet>);

@@ -5,6 +5,7 @@
 #include <napi.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <stdexcept>
 #include <string>
@@ -44,6 +45,36 @@ inline FloatArray floatArrayOf(const Napi::Value& value, const char* name, std::
                                 " elements instead of " + std::to_string(size));
   }
   return array;
+}
+
+// An Int32Array, of numbers or of the bits of a step's input and result.
+struct WordArray {
+  std::int32_t* data;
+  std::size_t size;
+};
+
+inline WordArray wordArray(const Napi::Value& value, const char* name) {
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) {
+    throw std::invalid_argument(std::string(name) + " must be Int32Array");
+  }
+  auto array = value.As<Napi::Int32Array>();
+  return {array.Data(), array.ElementLength()};
+}
+
+inline WordArray wordArrayOf(const Napi::Value& value, const char* name, std::size_t size) {
+  const WordArray array = wordArray(value, name);
+  if (array.size != size) {
+    throw std::invalid_argument(std::string(name) + " has " + std::to_string(array.size) +
+                                " words instead of " + std::to_string(size));
+  }
+  return array;
+}
+
+// The group of a tensor; an empty list says that all are of the first.
+inline std::uint32_t groupOf(const WordArray& groups, std::size_t tensor) {
+  if (groups.size == 0) return 0;
+  if (tensor >= groups.size) throw std::invalid_argument("groups has too few entries");
+  return static_cast<std::uint32_t>(groups.data[tensor]);
 }
 
 }  // namespace tfjs_alig

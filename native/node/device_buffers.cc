@@ -9,8 +9,8 @@
 #include "cpu/floating_point.h"
 #include "cuda/loaded_library.h"
 #include "cuda/session.h"
+#include "engine/step_input.h"
 #include "node/arguments.h"
-#include "rules/alig.h"
 
 namespace tfjs_alig {
 namespace {
@@ -118,14 +118,16 @@ float* dataOf(const Napi::Value& value, const char* name, std::size_t size) {
   return memory.data();
 }
 
-// parameters, gradients, velocities, loss, settings; returns the memory of the report
+// parameters, gradients, states, groups, loss, input; returns the memory of the result
 Napi::Value cudaStep(const Napi::CallbackInfo& info) {
   const auto parameters = info[0].As<Napi::Array>();
   const auto gradients = info[1].As<Napi::Array>();
-  const auto velocities = info[2].As<Napi::Array>();
-  const float loss = info[3].As<Napi::Number>().FloatValue();
-  const FloatArray settings = floatArrayOf(info[4], "settings", AliG::kSettings + 1);
-  const bool momentum = velocities.Length() > 0;
+  const auto states = info[2].As<Napi::Array>();
+  const WordArray groups = wordArray(info[3], "groups");
+  const float loss = info[4].As<Napi::Number>().FloatValue();
+  const WordArray words = wordArray(info[5], "input");
+  const auto stateCount =
+      static_cast<std::uint32_t>(readStepInput(words.data, words.size).rule->states);
   std::vector<StepTensor> tensors(parameters.Length());
   for (std::uint32_t i = 0; i < tensors.size(); ++i) {
     StepTensor& tensor = tensors[i];
@@ -133,28 +135,29 @@ Napi::Value cudaStep(const Napi::CallbackInfo& info) {
     tensor.size = parameter.size();
     tensor.newParameter = parameter.data();
     tensor.parameter = tensor.newParameter;
+    tensor.group = groupOf(groups, i);
     const Napi::Value gradient = gradients.Get(i);
     if (!gradient.IsNull()) tensor.gradient = dataOf(gradient, "a gradient", tensor.size);
-    if (momentum) {
-      tensor.newVelocity = dataOf(velocities.Get(i), "a velocity", tensor.size);
-      tensor.velocity = tensor.newVelocity;
+    for (std::uint32_t k = 0; k < stateCount; ++k) {
+      tensor.newState[k] = dataOf(states.Get(i * stateCount + k), "a state", tensor.size);
+      tensor.state[k] = tensor.newState[k];
     }
   }
   CudaSession& session = CudaSession::instance();
-  float* const report = session.takeReport();
-  const auto release = [](Napi::Env, float* slot) { CudaSession::instance().releaseReport(slot); };
-  const auto handle = Napi::External<float>::New(info.Env(), report, release);
+  float* const result = session.takeResult();
+  const auto release = [](Napi::Env, float* slot) { CudaSession::instance().releaseResult(slot); };
+  const auto handle = Napi::External<float>::New(info.Env(), result, release);
   const IeeeArithmetic ieee;
-  session.step({tensors, nullptr, loss, settings.data}, report);
+  session.step({tensors, nullptr, loss, words.data, words.size}, result);
   return handle;
 }
 
-// memory of a report, array; waits for the step
-Napi::Value cudaReport(const Napi::CallbackInfo& info) {
-  const FloatArray fields = floatArrayOf(info[1], "report", kReportFields);
+// memory of a result, array; waits for the step
+Napi::Value cudaResult(const Napi::CallbackInfo& info) {
+  const WordArray result = wordArrayOf(info[1], "result", kResultWords);
   const IeeeArithmetic ieee;
-  CudaSession::instance().download(fields.data, info[0].As<Napi::External<float>>().Data(),
-                                   fields.size);
+  CudaSession::instance().download(reinterpret_cast<float*>(result.data),
+                                   info[0].As<Napi::External<float>>().Data(), result.size);
   return info.Env().Undefined();
 }
 
@@ -197,7 +200,7 @@ void addDeviceBuffers(Napi::Env env, Napi::Object exports) {
   add("cudaDownload", guarded<cudaDownload>);
   add("cudaCopy", guarded<cudaCopy>);
   add("cudaStep", guarded<cudaStep>);
-  add("cudaReport", guarded<cudaReport>);
+  add("cudaResult", guarded<cudaResult>);
 }
 
 }  // namespace tfjs_alig

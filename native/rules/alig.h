@@ -1,86 +1,116 @@
 // ALI-G (Algorithm 1 of "Training Neural Networks for and by Interpolation"): a Polyak step size
-// (l - lower bound) / (|g|^2 + epsilon), clipped at the maximal learning rate eta, with Nesterov
-// momentum. lib/step/alig.ts has the same formulas in TypeScript, bit for bit.
+// (l - lower bound) / (|g|^2 + epsilon), clipped at the maximal learning rate eta of each group,
+// without momentum and with Nesterov momentum in two forms. lib/rules/alig.ts has the same formulas
+// in TypeScript, bit for bit.
 #ifndef TFJS_ALIG_RULES_ALIG_H_
 #define TFJS_ALIG_RULES_ALIG_H_
 
-#include "rules/formula.h"
+#include "rules/rule.h"
 
 namespace tfjs_alig {
 
-struct AliG {
-  // Hyper-parameters as all engines hand them over, a float32 each, in this order.
+// What the three forms share. kSums is 1: the squared gradient norm of all groups together.
+template <class Form>
+struct AliGStepSize {
   struct Settings {
-    float maximalLearningRate;  // eta; infinity: none (ALI-G-infinity)
-    float momentum;             // mu
-    float epsilon;              // added to the squared gradient norm
-    float lowerBound;           // of the loss, 0 in the paper
-    float adjustedMomentum;     // 1: the velocity holds gradients, not steps
+    float momentum;    // mu
+    float epsilon;     // added to the squared gradient norm
+    float lowerBound;  // of the loss, 0 in the paper
   };
-  static constexpr int kSettings = 5;
-
-  // What update needs, rounded once to float32.
+  struct GroupSettings {
+    float maximalLearningRate;  // eta; infinity: none (ALI-G-infinity)
+  };
+  using Measuring = NoFloats;
   struct Coefficients {
     float stepSize;      // gamma
     float momentum;      // mu
     float stepMomentum;  // gamma * mu, for the adjusted form
   };
+  struct Decision {
+    double stepSize;  // mean over the groups
+    double unclippedStepSize;
+    bool clipped;  // in any group
+  };
+  static constexpr int kSums = 1;
+  static constexpr bool kUsesLoss = true;
 
-  enum class Form { kPlain, kNesterov, kAdjustedNesterov };
-
-  static Form form(const Settings& settings) {
-    if (settings.momentum == 0.0f) return Form::kPlain;
-    return settings.adjustedMomentum != 0.0f ? Form::kAdjustedNesterov : Form::kNesterov;
+  static TFJS_ALIG_FORMULA double stepSize(double unclipped, const GroupSettings& group) {
+    const double maximal = group.maximalLearningRate;
+    return unclipped > maximal ? maximal : unclipped;
   }
 
-  struct Decision {
-    double stepSize;
-    double unclippedStepSize;
-    Coefficients coefficients;
-    bool clipped;
-    bool finite;  // whether the coefficients are
-  };
-
-  // Decide: the step size from the loss and the squared gradient norm, in double.
-  static TFJS_ALIG_FORMULA Decision decide(const Settings& settings, float loss,
-                                           double squaredGradientNorm) {
-    const double maximal = settings.maximalLearningRate;
-    const double excess = static_cast<double>(loss) - static_cast<double>(settings.lowerBound);
+  static TFJS_ALIG_FORMULA Decision decide(const StepOf<Form>& step, const double* sums, Scalars&) {
+    const double excess =
+        static_cast<double>(step.loss) - static_cast<double>(step.settings.lowerBound);
     const double numerator = excess > 0.0 ? excess : 0.0;
-    const double denominator = squaredGradientNorm + static_cast<double>(settings.epsilon);
+    const double denominator = sums[0] + static_cast<double>(step.settings.epsilon);
+    bool bounded = true;
+    for (int i = 0; i < step.groupCount; ++i) {
+      if (std::isinf(step.groups[i].settings.maximalLearningRate)) bounded = false;
+    }
     Decision decision;
-    if (denominator == 0.0 && (numerator == 0.0 || std::isinf(maximal))) {
+    if (denominator == 0.0 && (numerator == 0.0 || !bounded)) {
       // The published code gives NaN or an infinite step here; all gradients are 0, so that no
       // step size moves anything but an old velocity.
       decision.unclippedStepSize = 0.0;
     } else {
       decision.unclippedStepSize = numerator / denominator;
     }
-    decision.clipped = decision.unclippedStepSize > maximal;
-    decision.stepSize = decision.clipped ? maximal : decision.unclippedStepSize;
-    decision.coefficients.stepSize = static_cast<float>(decision.stepSize);
-    decision.coefficients.momentum = settings.momentum;
-    decision.coefficients.stepMomentum =
-        static_cast<float>(decision.stepSize * static_cast<double>(settings.momentum));
-    decision.finite = std::isfinite(decision.coefficients.stepSize) &&
-                      std::isfinite(decision.coefficients.stepMomentum);
+    decision.clipped = false;
+    for (int i = 0; i < step.groupCount; ++i) {
+      if (decision.unclippedStepSize > step.groups[i].settings.maximalLearningRate) {
+        decision.clipped = true;
+      }
+    }
+    decision.stepSize = meanOverGroups(step, [&](const GroupSettings& group) {
+      return stepSize(decision.unclippedStepSize, group);
+    });
     return decision;
   }
 
-  // Update: one element; each operation rounds to float32.
-  template <Form kForm>
+  static TFJS_ALIG_FORMULA Coefficients coefficients(const Settings& settings,
+                                                     const Group<Form>& group,
+                                                     const Decision& decision) {
+    const double size = stepSize(decision.unclippedStepSize, group.settings);
+    return {static_cast<float>(size), settings.momentum,
+            static_cast<float>(size * static_cast<double>(settings.momentum))};
+  }
+};
+
+// w = w - gamma g
+struct AliG : AliGStepSize<AliG> {
+  static constexpr const char* kName = "alig";
+  static constexpr int kStates = 0;
+
   static TFJS_ALIG_FORMULA void update(const Coefficients& coefficients, float gradient,
-                                       float& parameter, float& velocity) {
+                                       float& parameter, float*) {
+    parameter = parameter - coefficients.stepSize * gradient;
+  }
+};
+
+// v = mu v - gamma g;  w = w - gamma g + mu v
+struct AliGNesterov : AliGStepSize<AliGNesterov> {
+  static constexpr const char* kName = "alig-nesterov";
+  static constexpr int kStates = 1;
+
+  static TFJS_ALIG_FORMULA void update(const Coefficients& coefficients, float gradient,
+                                       float& parameter, float* velocity) {
     const float step = coefficients.stepSize * gradient;
-    if constexpr (kForm == Form::kPlain) {
-      parameter = parameter - step;
-    } else if constexpr (kForm == Form::kNesterov) {
-      velocity = storedState(coefficients.momentum * velocity - step);
-      parameter = (parameter - step) + coefficients.momentum * velocity;
-    } else {
-      velocity = storedState(coefficients.momentum * velocity - gradient);
-      parameter = (parameter - step) + coefficients.stepMomentum * velocity;
-    }
+    velocity[0] = storedState(coefficients.momentum * velocity[0] - step);
+    parameter = (parameter - step) + coefficients.momentum * velocity[0];
+  }
+};
+
+// The velocity averages gradients and not steps: v = mu v - g;  w = w - gamma g + gamma mu v
+struct AliGAdjusted : AliGStepSize<AliGAdjusted> {
+  static constexpr const char* kName = "alig-adjusted";
+  static constexpr int kStates = 1;
+
+  static TFJS_ALIG_FORMULA void update(const Coefficients& coefficients, float gradient,
+                                       float& parameter, float* velocity) {
+    const float step = coefficients.stepSize * gradient;
+    velocity[0] = storedState(coefficients.momentum * velocity[0] - gradient);
+    parameter = (parameter - step) + coefficients.stepMomentum * velocity[0];
   }
 };
 

@@ -25,6 +25,13 @@ TFJS_ALIG_FORMULA float storedState(float value) {
   return std::fabs(value) < FLT_MIN ? 0.0f : value;
 }
 
+// numerator / denominator, and 0 where the denominator is 0, which it is only where epsilon is 0
+// and no gradient has come yet. The published code gives NaN there.
+TFJS_ALIG_FORMULA float divideNoNan(float numerator, float denominator) {
+  const float quotient = numerator / denominator;
+  return denominator == 0.0f ? 0.0f : quotient;
+}
+
 }  // namespace tfjs_alig
 
 #endif  // TFJS_ALIG_RULES_FORMULA_H_

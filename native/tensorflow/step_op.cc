@@ -46,26 +46,28 @@ const std::string& cudaOnCpuOpName() {
 // to step is one; hyper-parameters come in as an input.
 constexpr const char* kAttributes[] = {
     "parameter_count: int >= 0", "gradient_count: int >= 0",
-    "velocity_count: int >= 0",      // 0 without momentum, else parameter_count
-    "new_velocity_count: int >= 0",  // 0: velocities are written in place, else velocity_count
+    "state_count: int >= 0",      // parameter_count times the arrays of state that the rule has
+    "new_state_count: int >= 0",  // 0: state is written in place, else state_count
 };
 constexpr const char* kInputs[] = {
     "parameters: parameter_count * float",
     "gradients: gradient_count * float",
-    "velocities: velocity_count * float",
-    "gradient_positions: int32",  // which parameter each gradient belongs to, ascending
+    "state: state_count * float",  // each parameter's arrays, one parameter after the other
+    "gradient_positions: int32",   // which parameter each gradient belongs to, ascending
+    "groups: int32",               // the group of each parameter; empty: all are of the first
     "loss: float",
-    // The bits of AliG::Settings, then of the radius of the L2 ball. As int32, because tfjs-node
-    // leaves those in host memory, where the GPU's kernel needs them, and moves floats to the GPU.
-    "settings: int32",
+    // The bits of engine/step_input.h. As int32, because tfjs-node leaves those in host memory,
+    // where the GPU's kernel needs them, and moves floats to the GPU.
+    "input: int32",
 };
+// Those that are not lists.
+constexpr std::size_t kOtherInputs = 4;
 constexpr const char* kOutputs[] = {
-    "new_parameters: parameter_count * float",
-    "new_velocities: new_velocity_count * float",
-    "report: float",
+    "new_parameters: parameter_count * float", "new_state: new_state_count * float",
+    "result: int32",  // the bits of StepResult
 };
 // What the kernel on a GPU reads or writes on the host. All else stays where it is.
-constexpr const char* kHostMemory[] = {"gradient_positions", "settings", "report"};
+constexpr const char* kHostMemory[] = {"gradient_positions", "groups", "input", "result"};
 
 struct TensorDeleter {
   void operator()(TF_Tensor* tensor) const { tensorFlow().TF_DeleteTensor(tensor); }
@@ -94,12 +96,20 @@ class Status {
 struct Counts {
   std::int32_t parameters;
   std::int32_t gradients;
-  std::int32_t velocities;
-  std::int32_t newVelocities;
+  std::int32_t state;
+  std::int32_t newState;
 };
 
 float* floats(const TF_Tensor* tensor) {
   return static_cast<float*>(tensorFlow().TF_TensorData(tensor));
+}
+
+const std::int32_t* words(const TF_Tensor* tensor) {
+  return static_cast<const std::int32_t*>(tensorFlow().TF_TensorData(tensor));
+}
+
+std::size_t wordCount(const TF_Tensor* tensor) {
+  return tensorFlow().TF_TensorByteSize(tensor) / sizeof(std::int32_t);
 }
 
 // What a run of the op's kernel was given, on any device.
@@ -108,7 +118,9 @@ class StepInputs {
   StepInputs(const Counts& counts, TF_OpKernelContext* context)
       : counts_(counts), context_(context) {
     tensors.resize(static_cast<std::size_t>(counts_.parameters));
-    inputs_.reserve(tensors.size() * 3 + 3);
+    inputs_.reserve(
+        static_cast<std::size_t>(counts_.parameters + counts_.gradients + counts_.state) +
+        kOtherInputs);
     for (StepTensor& tensor : tensors) {
       const TF_Tensor* const parameter = next();
       tensor.size = tensorFlow().TF_TensorByteSize(parameter) / sizeof(float);
@@ -117,31 +129,48 @@ class StepInputs {
     std::vector<const float*> gradients;
     gradients.reserve(static_cast<std::size_t>(counts_.gradients));
     for (std::int32_t i = 0; i < counts_.gradients; ++i) gradients.push_back(floats(next()));
-    for (std::int32_t i = 0; i < counts_.velocities; ++i) {
-      float* const velocity = floats(next());
-      tensors[static_cast<std::size_t>(i)].velocity = velocity;
-      tensors[static_cast<std::size_t>(i)].newVelocity = velocity;
+    const std::size_t stateOfEach =
+        tensors.empty() ? 0 : static_cast<std::size_t>(counts_.state) / tensors.size();
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      for (std::size_t k = 0; k < stateOfEach; ++k) {
+        tensors[i].newState[k] = floats(next());
+        tensors[i].state[k] = tensors[i].newState[k];
+      }
     }
-    const auto* positions = static_cast<const std::int32_t*>(tensorFlow().TF_TensorData(next()));
+    const TF_Tensor* const positions = next();
     for (std::size_t i = 0; i < gradients.size(); ++i) {
-      tensors[static_cast<std::size_t>(positions[i])].gradient = gradients[i];
+      tensors[static_cast<std::size_t>(words(positions)[i])].gradient = gradients[i];
+    }
+    const TF_Tensor* const groups = next();
+    if (wordCount(groups) > 0) {
+      for (std::size_t i = 0; i < tensors.size(); ++i) {
+        tensors[i].group = static_cast<std::uint32_t>(words(groups)[i]);
+      }
     }
     loss = floats(next());
-    settings = floats(next());
-    std::memcpy(&alig, settings, sizeof alig);
-    ball.radius = settings[AliG::kSettings];
+    const TF_Tensor* const input = next();
+    inputWords = wordCount(input);
+    inputData = words(input);
+    stepInput = readStepInput(inputData, inputWords);
+    if (static_cast<std::size_t>(stepInput.rule->states) != stateOfEach && !tensors.empty() &&
+        counts_.gradients > 0) {
+      throw std::invalid_argument(std::string("rule '") + stepInput.rule->name + "' has " +
+                                  std::to_string(stepInput.rule->states) +
+                                  " arrays of state a parameter, not " +
+                                  std::to_string(stateOfEach));
+    }
   }
 
   const TF_Tensor* parameter(std::size_t index) const { return inputs_[index].get(); }
-  const TF_Tensor* velocity(std::size_t index) const {
+  const TF_Tensor* state(std::size_t index) const {
     return inputs_[static_cast<std::size_t>(counts_.parameters + counts_.gradients) + index].get();
   }
 
   std::vector<StepTensor> tensors;  // new values in place; gradients null where there are none
   const float* loss;                // on the kernel's device
-  const float* settings;            // on the host, as are:
-  AliG::Settings alig;
-  L2Ball ball;
+  const std::int32_t* inputData;    // on the host
+  std::size_t inputWords;
+  StepInput stepInput;
 
  private:
   const TF_Tensor* next() {
@@ -177,22 +206,22 @@ class StepOutputs {
   }
 
   // A new tensor from TensorFlow's allocator, on the kernel's device unless it is in kHostMemory.
-  TensorPointer allocate(std::size_t index, const std::vector<std::int64_t>& shape,
-                         std::size_t bytes) {
+  TensorPointer allocate(std::size_t index, TF_DataType type,
+                         const std::vector<std::int64_t>& shape, std::size_t bytes) {
     TensorPointer output(
-        tensorFlow().TF_AllocateOutput(context_, static_cast<int>(index), TF_FLOAT, shape.data(),
+        tensorFlow().TF_AllocateOutput(context_, static_cast<int>(index), type, shape.data(),
                                        static_cast<int>(shape.size()), bytes, status_));
     status_.check("TF_AllocateOutput");
     return output;
   }
 
   TensorPointer allocateLike(std::size_t index, const TF_Tensor* tensor) {
-    return allocate(index, shapeOf(tensor), tensorFlow().TF_TensorByteSize(tensor));
+    return allocate(index, TF_FLOAT, shapeOf(tensor), tensorFlow().TF_TensorByteSize(tensor));
   }
 
-  void setReport(std::size_t index, const StepReport& report) {
-    const TensorPointer output = allocate(index, {kReportFields}, sizeof report);
-    std::memcpy(tensorFlow().TF_TensorData(output.get()), &report, sizeof report);
+  void setResult(std::size_t index, const StepResult& result) {
+    const TensorPointer output = allocate(index, TF_INT32, {kResultWords}, sizeof result);
+    std::memcpy(tensorFlow().TF_TensorData(output.get()), &result, sizeof result);
   }
 
  private:
@@ -217,25 +246,28 @@ void runOnCpu(const Counts& counts, TF_OpKernelContext* context) {
   StepInputs inputs(counts, context);
   StepOutputs outputs(context);
   std::vector<StepTensor>& tensors = inputs.tensors;
+  const auto newStateCount = static_cast<std::size_t>(counts.newState);
+  const std::size_t newStateOfEach = tensors.empty() ? 0 : newStateCount / tensors.size();
   std::vector<TensorPointer> newParameters(tensors.size());
-  std::vector<TensorPointer> newVelocities(static_cast<std::size_t>(counts.newVelocities));
+  std::vector<TensorPointer> newState(newStateCount);
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     if (tensors[i].size == 0) continue;
     if (tensors[i].gradient) {
       newParameters[i] = pooledLike(inputs.parameter(i));
       tensors[i].newParameter = floats(newParameters[i].get());
     }
-    if (!newVelocities.empty()) {
-      newVelocities[i] = pooledLike(inputs.parameter(i));
-      tensors[i].newVelocity = floats(newVelocities[i].get());
+    for (std::size_t k = 0; k < newStateOfEach; ++k) {
+      TensorPointer& state = newState[i * newStateOfEach + k];
+      state = pooledLike(inputs.parameter(i));
+      tensors[i].newState[k] = floats(state.get());
       if (!tensors[i].gradient) {
-        std::memcpy(tensors[i].newVelocity, tensors[i].velocity, tensors[i].size * sizeof(float));
+        std::memcpy(tensors[i].newState[k], tensors[i].state[k], tensors[i].size * sizeof(float));
       }
     }
   }
 
   const bool stepWanted = counts.gradients > 0;
-  CpuStep step(std::move(tensors), *inputs.loss, inputs.alig, inputs.ball);
+  CpuStep step(std::move(tensors), *inputs.loss, inputs.stepInput);
   bool written = true;
   if (stepWanted) {
     written = step.update();
@@ -256,18 +288,18 @@ void runOnCpu(const Counts& counts, TF_OpKernelContext* context) {
   for (std::size_t i = 0; i < newParameters.size(); ++i) {
     outputs.set(i, written && newParameters[i] ? newParameters[i].get() : inputs.parameter(i));
   }
-  for (std::size_t i = 0; i < newVelocities.size(); ++i) {
+  for (std::size_t i = 0; i < newState.size(); ++i) {
     outputs.set(newParameters.size() + i,
-                written && newVelocities[i] ? newVelocities[i].get() : inputs.velocity(i));
+                written && newState[i] ? newState[i].get() : inputs.state(i));
   }
-  outputs.setReport(newParameters.size() + newVelocities.size(), step.report());
+  outputs.setResult(newParameters.size() + newState.size(), step.result());
 }
 
 // NOTE [nothing moves over PCIe]
-// On a GPU the pointers to parameters, gradients, velocities and the loss are device pointers, of
+// On a GPU the pointers to parameters, gradients, state and the loss are device pointers, of
 // TensorFlow's inputs and of the outputs that it allocates on the same device, and only the engine
-// looks at what they point to. Over the bus go the list of tensors (64 bytes each), settings and
-// launches on the way there and the report (32 bytes) on the way back.
+// looks at what they point to. Over the bus go the list of tensors (128 bytes each), the step's
+// input and launches on the way there and the result (64 bytes) on the way back.
 //
 // One run of the kernel on a GPU.
 void runOnGpu(const Counts& counts, TF_OpKernelContext* context) {
@@ -276,7 +308,9 @@ void runOnGpu(const Counts& counts, TF_OpKernelContext* context) {
   StepInputs inputs(counts, context);
   StepOutputs outputs(context);
   std::vector<StepTensor>& tensors = inputs.tensors;
-  const bool mayProject = std::isfinite(inputs.ball.radius);
+  const auto newStateCount = static_cast<std::size_t>(counts.newState);
+  const std::size_t newStateOfEach = tensors.empty() ? 0 : newStateCount / tensors.size();
+  const bool mayProject = std::isfinite(inputs.stepInput.header.ball.radius);
   // Held to the end: they are the memory that the step writes.
   std::vector<TensorPointer> allocated;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
@@ -293,14 +327,15 @@ void runOnGpu(const Counts& counts, TF_OpKernelContext* context) {
     } else {
       outputs.set(i, inputs.parameter(i));
     }
-    if (counts.newVelocities > 0) {
-      allocated.push_back(outputs.allocateLike(tensors.size() + i, inputs.velocity(i)));
-      tensor.newVelocity = floats(allocated.back().get());
+    for (std::size_t k = 0; k < newStateOfEach; ++k) {
+      const std::size_t index = i * newStateOfEach + k;
+      allocated.push_back(outputs.allocateLike(tensors.size() + index, inputs.state(index)));
+      tensor.newState[k] = floats(allocated.back().get());
     }
   }
-  const StepReport report =
-      CudaSession::instance().stepInTensorFlow({tensors, inputs.loss, 0.0f, inputs.settings});
-  outputs.setReport(tensors.size() + static_cast<std::size_t>(counts.newVelocities), report);
+  const StepResult result = CudaSession::instance().stepInTensorFlow(
+      {tensors, inputs.loss, 0.0f, inputs.inputData, inputs.inputWords});
+  outputs.setResult(tensors.size() + newStateCount, result);
 }
 
 void* createKernel(TF_OpKernelConstruction* construction) {
@@ -313,8 +348,8 @@ void* createKernel(TF_OpKernelConstruction* construction) {
     };
     read("parameter_count", &counts->parameters);
     read("gradient_count", &counts->gradients);
-    read("velocity_count", &counts->velocities);
-    read("new_velocity_count", &counts->newVelocities);
+    read("state_count", &counts->state);
+    read("new_state_count", &counts->newState);
     return counts.release();
   } catch (const std::exception& error) {
     status.set(error.what());
@@ -345,7 +380,7 @@ void registerOpDefinition(const char* opName) {
   for (const char* attribute : kAttributes) tf.TF_OpDefinitionBuilderAddAttr(op, attribute);
   for (const char* input : kInputs) tf.TF_OpDefinitionBuilderAddInput(op, input);
   for (const char* output : kOutputs) tf.TF_OpDefinitionBuilderAddOutput(op, output);
-  // Velocities may be written in place, so that the op must not be folded or repeated.
+  // State may be written in place, so that the op must not be folded or repeated.
   tf.TF_OpDefinitionBuilderSetIsStateful(op, true);
   tf.TF_RegisterOpDefinition(op, status);
   status.check("TF_RegisterOpDefinition");

@@ -8,6 +8,16 @@ import { tensorCount } from '../support/tensor-count.js';
 
 const specification = { method: 'test', hyperParameters: {}, seed: 3, steps: 24 };
 
+/** A checkpoint whose state is named after no variable: two networks in a session differ in that. */
+async function checkpoint(run: DncRun) {
+  const saved = await run.save();
+  const optimizer = saved.optimizer as readonly { readonly name: string }[];
+  return {
+    ...saved,
+    optimizer: optimizer.map((each) => ({ ...each, name: each.name.replace(/^.*\//, '') })),
+  };
+}
+
 for (const { name, values, prepare } of methods) {
   test.serial(`${name}: a run that goes on from a checkpoint has the same numbers`, async (t) => {
     const value = values[Math.floor(values.length / 2)]!;
@@ -21,7 +31,7 @@ for (const { name, values, prepare } of methods) {
     const state = await whole.save();
     const resumed = new DncRun({ ...specification }, prepare(value));
     await resumed.restore(structuredClone(state));
-    t.deepEqual(await resumed.save(), state);
+    t.deepEqual(await checkpoint(resumed), await checkpoint(whole));
     const rest = Array.from({ length: 14 }, () => whole.step());
     t.deepEqual(
       Array.from({ length: 14 }, () => resumed.step()),
@@ -30,7 +40,7 @@ for (const { name, values, prepare } of methods) {
     const last = rest.at(-1)?.record;
     t.true((last?.['meanLoss'] as number) > 0);
     t.not(last?.['meanLoss'], last?.['loss']);
-    t.deepEqual(await resumed.save(), await whole.save());
+    t.deepEqual(await checkpoint(resumed), await checkpoint(whole));
     whole.dispose();
     resumed.dispose();
     t.is(tensorCount(), before);

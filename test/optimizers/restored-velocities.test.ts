@@ -111,7 +111,7 @@ test.serial('by order, where the variables have other names in this session', as
     },
     {
       instanceOf: RangeError,
-      message: /saved state has 3 velocities, but there are 2 variables/,
+      message: /saved state is that of 3 variables, but there are 2 variables/,
     },
   );
   for (const optimizer of [saved, restored, other]) optimizer.dispose();

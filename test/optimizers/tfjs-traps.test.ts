@@ -462,7 +462,7 @@ test.serial('saved velocities are matched by order, with number and shapes check
   );
   const [iterations, kernel, bias] = weights as [NamedTensor, NamedTensor, NamedTensor];
   const rejected: [string, NamedTensor[], RegExp][] = [
-    ['too few', [iterations, kernel], /1 velocities, but there are 2 variables/],
+    ['too few', [iterations, kernel], /that of 1 variables, but there are 2 variables/],
     ['too many', [iterations, kernel, bias, bias], /3 velocities, but there are 2 variables/],
     [
       'wrong order',

@@ -3,11 +3,26 @@ import { inspect, isDeepStrictEqual } from 'node:util';
 import { stepDeviceBuffers } from '../../lib/engines/device.js';
 import { DeviceBuffer } from '../../lib/engines/device-buffer.js';
 import { referenceStep } from '../../lib/step/reference.js';
-import { NonFiniteError, unpackReport, type StepReport } from '../../lib/step/report.js';
-import { dataOf, settingsOf, type StepCase, type StepData } from './step-cases.js';
+import {
+  NonFiniteError,
+  unpackReport,
+  unpackScalars,
+  wasWritten,
+  type StepReport,
+} from '../../lib/step/report.js';
+import type { RuleStep } from '../../lib/step/rule-step.js';
+import { dataOf, nextStep, stepOf, type StepCase, type StepData } from './step-cases.js';
 
 export interface CaseResult extends StepData {
   readonly reports: StepReport[];
+  /** Of the rule, after each step. */
+  readonly scalars: Float64Array[];
+}
+
+/** What one step gave. */
+export interface StepOutcome {
+  readonly report: StepReport;
+  readonly scalars: Float64Array;
 }
 
 function bytes(array: Float32Array): Buffer {
@@ -30,38 +45,55 @@ export function firstDifference(
   return undefined;
 }
 
-/** Where two results differ in parameters, velocities or reports; undefined where they agree. */
+/** Where two results differ in parameters, state, scalars or reports; undefined where they agree. */
 export function resultDifference(computed: CaseResult, expected: CaseResult): string | undefined {
   const reports = ({ reports: list }: CaseResult) =>
     list.map((report) => ({ ...report, engine: null }));
   if (!isDeepStrictEqual(reports(computed), reports(expected))) {
     return `reports: ${inspect(reports(computed))} instead of ${inspect(reports(expected))}`;
   }
-  for (const list of ['parameters', 'velocities'] as const) {
+  if (!isDeepStrictEqual(computed.scalars, expected.scalars)) {
+    return `scalars: ${inspect(computed.scalars)} instead of ${inspect(expected.scalars)}`;
+  }
+  for (const list of ['parameters', 'state'] as const) {
     const difference = firstDifference(computed[list], expected[list]);
     if (difference !== undefined) return `${list}: ${difference}`;
   }
   return undefined;
 }
 
+/** Runs the steps of a case, each with the scalars of the one before. */
+export function runSteps(
+  stepCase: StepCase,
+  step: (loss: number, step: RuleStep) => StepOutcome,
+): Pick<CaseResult, 'reports' | 'scalars'> {
+  const reports: StepReport[] = [];
+  const scalars: Float64Array[] = [];
+  let next = stepOf(stepCase);
+  for (let i = 0; i < (stepCase.steps ?? 3); i++) {
+    const outcome = step(stepCase.loss ?? 0.7, next);
+    reports.push(outcome.report);
+    scalars.push(outcome.scalars);
+    if (wasWritten(outcome.report)) next = nextStep(next, outcome.scalars);
+  }
+  return { reports, scalars };
+}
+
 /** Runs the steps of a case over host arrays, which `step` changes in place. */
 export function runCase(
   stepCase: StepCase,
-  step: (data: StepData, loss: number) => StepReport,
+  step: (data: StepData, loss: number, step: RuleStep) => StepOutcome,
 ): CaseResult {
   const data = dataOf(stepCase);
-  const reports = Array.from({ length: stepCase.steps ?? 3 }, () =>
-    step(data, stepCase.loss ?? 0.7),
-  );
-  return { ...data, reports };
+  return { ...data, ...runSteps(stepCase, (loss, next) => step(data, loss, next)) };
 }
 
 /** The reference in TypeScript. */
 export function runReference(stepCase: StepCase): CaseResult {
-  const settings = settingsOf(stepCase);
-  return runCase(stepCase, ({ parameters, gradients, velocities }, loss) =>
-    unpackReport(referenceStep(parameters, gradients, velocities, loss, settings), 'typescript'),
-  );
+  return runCase(stepCase, ({ parameters, gradients, state }, loss, step) => {
+    const result = referenceStep(parameters, gradients, state, loss, step);
+    return { report: unpackReport(result, 'typescript'), scalars: unpackScalars(result) };
+  });
 }
 
 /** A report that may throw because it was read late, as the others are. */
@@ -74,31 +106,32 @@ function settled(report: StepReport): StepReport {
   }
 }
 
-/** The CUDA engine over device buffers: all steps are enqueued before anything is read. */
+/**
+ * The CUDA engine over device buffers: all steps are enqueued before anything is read. For rules
+ * without scalars, which would have to be read between steps.
+ */
 export function runDeviceBuffers(stepCase: StepCase): CaseResult {
-  const settings = settingsOf(stepCase);
   const data = dataOf(stepCase);
   const upload = (arrays: readonly Float32Array[]) => arrays.map((a) => DeviceBuffer.upload(a));
   const parameters = upload(data.parameters);
-  const velocities = upload(data.velocities);
+  const state = upload(data.state);
   const gradients = data.gradients.map((array) => array && DeviceBuffer.upload(array));
   try {
-    const reports = Array.from({ length: stepCase.steps ?? 3 }, () =>
-      stepDeviceBuffers(
-        parameters,
-        gradients,
-        settings.momentum === 0 ? [] : velocities,
-        stepCase.loss ?? 0.7,
-        settings,
-      ),
-    );
+    const first = stepOf(stepCase);
+    const reports: StepReport[] = [];
+    for (let i = 0, step = first; i < (stepCase.steps ?? 3); i++) {
+      const loss = stepCase.loss ?? 0.7;
+      reports.push(stepDeviceBuffers(parameters, gradients, state, loss, step));
+      step = nextStep(step, step.scalars);
+    }
     return {
       parameters: parameters.map((buffer) => buffer.download()),
-      velocities: velocities.map((buffer) => buffer.download()),
+      state: state.map((buffer) => buffer.download()),
       gradients: data.gradients,
+      scalars: reports.map(() => first.scalars),
       reports: reports.map(settled),
     };
   } finally {
-    for (const buffer of [...parameters, ...velocities, ...gradients]) buffer?.dispose();
+    for (const buffer of [...parameters, ...state, ...gradients]) buffer?.dispose();
   }
 }

@@ -1,0 +1,106 @@
+// Adam ("Adam: A Method for Stochastic Optimization", Kingma and Ba 2015), AMSGrad ("On the
+// Convergence of Adam and Beyond", Reddi et al. 2018), and AdamW, which is either with decoupled
+// weight decay ("Decoupled Weight Decay Regularization", Loshchilov and Hutter 2019).
+// lib/rules/adam.ts has the same formulas in TypeScript, bit for bit.
+#ifndef TFJS_ALIG_RULES_ADAM_H_
+#define TFJS_ALIG_RULES_ADAM_H_
+
+#include "rules/given_learning_rate.h"
+
+namespace tfjs_alig {
+
+// g = g + lambda w, or decoupled w = (1 - eta lambda) w;  m = beta1 m + (1 - beta1) g;  v = the
+// form's;  w = w - eta / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon), or with epsilon
+// before the bias correction w = w - eta sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + epsilon)
+template <class Form>
+struct AdamOf : GivenLearningRate<Form> {
+  using typename GivenLearningRate<Form>::Decision;
+  struct Settings {
+    // 1 - beta1 and 1 - beta2, to the digits of a float32: 1 - beta2 would be wrong in the fifth
+    // digit if beta2 = 0.999 were rounded first.
+    float firstMomentWeight;
+    float secondMomentWeight;
+    float epsilon;
+    float epsilonBeforeBiasCorrection;  // 1 or 0
+    float decoupledWeightDecay;         // 1 or 0
+    float maxGradientNorm;
+  };
+  struct Coefficients {
+    float gradientScale;
+    float weightDecay;     // 0 where it is decoupled
+    float parameterScale;  // 1 where it is not
+    float beta1;
+    float firstMomentWeight;
+    float beta2;
+    float secondMomentWeight;
+    float stepSize;
+    float rootFactor;
+    float epsilon;
+  };
+
+  static TFJS_ALIG_FORMULA Coefficients coefficients(const Settings& settings,
+                                                     const Group<Form>& group,
+                                                     const Decision& decision) {
+    const double rate = group.settings.learningRate;
+    const double beta1 = 1.0 - static_cast<double>(settings.firstMomentWeight);
+    const double beta2 = 1.0 - static_cast<double>(settings.secondMomentWeight);
+    const double stepSize = rate / (1.0 - integerPower(beta1, group.stepNumber));
+    const double rootCorrection = std::sqrt(1.0 - integerPower(beta2, group.stepNumber));
+    const bool before = settings.epsilonBeforeBiasCorrection != 0.0f;
+    const bool decoupled = settings.decoupledWeightDecay != 0.0f;
+    const double shrinkage =
+        decoupled ? rate * static_cast<double>(group.settings.weightDecay) : 0.0;
+    return {static_cast<float>(decision.gradientScale),
+            decoupled ? 0.0f : group.settings.weightDecay,
+            static_cast<float>(1.0 - shrinkage),
+            static_cast<float>(beta1),
+            settings.firstMomentWeight,
+            static_cast<float>(beta2),
+            settings.secondMomentWeight,
+            static_cast<float>(before ? stepSize * rootCorrection : stepSize),
+            static_cast<float>(before ? 1.0 : 1.0 / rootCorrection),
+            settings.epsilon};
+  }
+
+  static TFJS_ALIG_FORMULA void update(const Coefficients& coefficients, float gradient,
+                                       float& parameter, float* state) {
+    const float decayed =
+        decayedGradient(coefficients.gradientScale, coefficients.weightDecay, gradient, parameter);
+    state[0] =
+        storedState(coefficients.beta1 * state[0] + coefficients.firstMomentWeight * decayed);
+    const float secondMoment = Form::secondMoment(coefficients, decayed, state[1]);
+    float scalingMoment = secondMoment;
+    if constexpr (Form::kStates == 3) {
+      // Before either is stored: GCC otherwise computes both roots and chooses one of them.
+      const float largest = state[2];
+      scalingMoment = secondMoment > largest ? secondMoment : largest;
+    }
+    state[1] = storedState(secondMoment);
+    state[Form::kStates - 1] = storedState(scalingMoment);
+    parameter = coefficients.parameterScale * parameter -
+                divideNoNan(coefficients.stepSize * state[0],
+                            std::sqrt(state[Form::kStates - 1]) * coefficients.rootFactor +
+                                coefficients.epsilon);
+  }
+
+  // v = beta2 v + (1 - beta2) g^2, not yet as it is stored
+  static TFJS_ALIG_FORMULA float secondMoment(const Coefficients& coefficients, float gradient,
+                                              float moment) {
+    return coefficients.beta2 * moment + (coefficients.secondMomentWeight * gradient) * gradient;
+  }
+};
+
+struct Adam : AdamOf<Adam> {
+  static constexpr const char* kName = "adam";
+  static constexpr int kStates = 2;
+};
+
+// Scales by the largest second moment so far, its third array of state.
+struct AmsGrad : AdamOf<AmsGrad> {
+  static constexpr const char* kName = "amsgrad";
+  static constexpr int kStates = 3;
+};
+
+}  // namespace tfjs_alig
+
+#endif  // TFJS_ALIG_RULES_ADAM_H_

@@ -1,0 +1,90 @@
+// RMSProp ("Lecture 6.5: RMSProp", Tieleman and Hinton 2012), centered as in "Generating Sequences
+// With Recurrent Neural Networks" (Graves 2013), with momentum as PyTorch or TensorFlow have it.
+// lib/rules/rmsprop.ts has the same formulas in TypeScript, bit for bit.
+#ifndef TFJS_ALIG_RULES_RMSPROP_H_
+#define TFJS_ALIG_RULES_RMSPROP_H_
+
+#include "rules/given_learning_rate.h"
+#include "rules/root.h"
+
+namespace tfjs_alig {
+
+// g = g + lambda w;  v = rho v + (1 - rho) g^2;  d = sqrt(v) + epsilon, or with epsilon inside the
+// root;  w = w - eta g / d
+// Centered: a = rho a + (1 - rho) g, and v - a^2 in place of v.
+// With momentum: b = mu b + g / d and w = w - eta b, or b = mu b + eta g / d and w = w - b.
+template <bool kCentered, bool kHasMomentum>
+struct RmsPropOf : GivenLearningRate<RmsPropOf<kCentered, kHasMomentum>> {
+  using typename GivenLearningRate<RmsPropOf>::Decision;
+  struct Settings {
+    float averageWeight;  // 1 - rho, to the digits of a float32
+    float insideEpsilon;  // one of the two epsilons is 0
+    float outsideEpsilon;
+    float momentum;            // mu
+    float rateInsideMomentum;  // 1: b = mu b + eta g / d, 0: b = mu b + g / d
+    float maxGradientNorm;
+  };
+  struct Coefficients {
+    float gradientScale;
+    float weightDecay;
+    float averageDecay;  // rho
+    float averageWeight;
+    float insideEpsilon;
+    float outsideEpsilon;
+    float momentum;
+    float innerRate;  // of g / d; this or the outer one is 1
+    float outerRate;  // of the buffer
+  };
+  static constexpr const char* kName =
+      kCentered ? (kHasMomentum ? "rmsprop-centered-momentum" : "rmsprop-centered")
+                : (kHasMomentum ? "rmsprop-momentum" : "rmsprop");
+  static constexpr int kStates = 1 + (kCentered ? 1 : 0) + (kHasMomentum ? 1 : 0);
+
+  static TFJS_ALIG_FORMULA Coefficients coefficients(const Settings& settings,
+                                                     const Group<RmsPropOf>& group,
+                                                     const Decision& decision) {
+    const bool inside = !kHasMomentum || settings.rateInsideMomentum != 0.0f;
+    return {static_cast<float>(decision.gradientScale),
+            group.settings.weightDecay,
+            static_cast<float>(1.0 - static_cast<double>(settings.averageWeight)),
+            settings.averageWeight,
+            settings.insideEpsilon,
+            settings.outsideEpsilon,
+            settings.momentum,
+            inside ? group.settings.learningRate : 1.0f,
+            inside ? 1.0f : group.settings.learningRate};
+  }
+
+  static TFJS_ALIG_FORMULA void update(const Coefficients& coefficients, float gradient,
+                                       float& parameter, float* state) {
+    const float decay = coefficients.averageDecay;
+    const float weight = coefficients.averageWeight;
+    const float decayed =
+        decayedGradient(coefficients.gradientScale, coefficients.weightDecay, gradient, parameter);
+    state[0] = storedState(decay * state[0] + (weight * decayed) * decayed);
+    float square = state[0];
+    if constexpr (kCentered) {
+      state[1] = storedState(decay * state[1] + weight * decayed);
+      // Rounding can make the variance negative, where the published code gives NaN.
+      square = std::fabs(square - state[1] * state[1]);
+    }
+    float change = divideNoNan(
+        coefficients.innerRate * decayed,
+        rootWithEpsilon(square, coefficients.insideEpsilon, coefficients.outsideEpsilon));
+    if constexpr (kHasMomentum) {
+      float& buffer = state[kStates - 1];
+      buffer = storedState(coefficients.momentum * buffer + change);
+      change = coefficients.outerRate * buffer;
+    }
+    parameter = parameter - change;
+  }
+};
+
+using RmsProp = RmsPropOf<false, false>;
+using RmsPropMomentum = RmsPropOf<false, true>;
+using RmsPropCentered = RmsPropOf<true, false>;
+using RmsPropCenteredMomentum = RmsPropOf<true, true>;
+
+}  // namespace tfjs_alig
+
+#endif  // TFJS_ALIG_RULES_RMSPROP_H_
