@@ -1,4 +1,8 @@
+export { box, nonNegative, type Box, type NonNegative } from './constraints/box.js';
+export type { Constraint, ConstraintFunction } from './constraints/constraint.js';
 export { l2Ball, type L2Ball } from './constraints/l2-ball.js';
+export { none, type None } from './constraints/none.js';
+export { simplex, type Simplex } from './constraints/simplex.js';
 export { DeviceBuffer } from './engines/device-buffer.js';
 export { crossEntropy } from './losses/cross-entropy.js';
 export { hinge, smoothedHinge } from './losses/hinge.js';
@@ -17,6 +21,7 @@ export { Aprox, type AproxOptions } from './optimizers/aprox.js';
 export { BPGrad, type BPGradOptions } from './optimizers/bpgrad.js';
 export { Dfw, type DfwOptions } from './optimizers/dfw.js';
 export type { GradientList, GradientMap } from './optimizers/gradients.js';
+export type { ParameterGroup, SavedGroups } from './optimizers/parameter-groups.js';
 export { RmsProp, type RmsPropOptions } from './optimizers/rmsprop.js';
 export type { RootEpsilonPlacement } from './optimizers/root-epsilon.js';
 export { Sgd, type SgdOptions } from './optimizers/sgd.js';

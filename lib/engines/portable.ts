@@ -135,11 +135,13 @@ function compute(step: TensorStep): Computed {
   return { parameters, state: updated.state, scalars: updated.scalars, report };
 }
 
-/** Backends that compute while JavaScript goes on: reading from them waits for all that is queued. */
-const queuingBackends = ['webgl', 'webgpu'];
+/** Whether the backend computes while JavaScript goes on: reading waits for all that is queued. */
+export function backendAnswersLater(): boolean {
+  return ['webgl', 'webgpu'].includes(tf.getBackend());
+}
 
 function readReport(tensor: tf.Tensor): Pick<TensorStepOutcome, 'report' | 'deferred'> {
-  if (!queuingBackends.includes(tf.getBackend())) {
+  if (!backendAnswersLater()) {
     const report = reportOf(tensor.dataSync<'float32'>(), 'portable');
     tensor.dispose();
     return { report, deferred: null };

@@ -77,6 +77,7 @@ const makers: {
       'epsilon',
       'lowerBound',
       'adjustedMomentum',
+      'groups',
       'maxNorm',
     ]);
     const { maxNorm = null, ...options } = hyperParameters;

@@ -11,7 +11,12 @@ import {
   type serialization,
   type Variable,
 } from '@tensorflow/tfjs-core';
-import { l2Ball, type L2Ball } from '../constraints/l2-ball.js';
+import {
+  projectionOf,
+  savedConstraint,
+  type Constraint,
+  type Projection,
+} from '../constraints/constraint.js';
 import { engineOfBackend } from '../engines/choose.js';
 import {
   hostScalars,
@@ -20,6 +25,7 @@ import {
   type StepScalars,
   type TensorStep,
 } from '../engines/engine.js';
+import { backendAnswersLater } from '../engines/portable.js';
 import type { Group, Numbers, Rule } from '../rules/rule.js';
 import { checkLoss, checkVariable, lossForBackend } from '../step/checks.js';
 import { whereNotFinite } from '../step/non-finite.js';
@@ -31,7 +37,8 @@ import {
   type StepReport,
 } from '../step/report.js';
 import { MOST_SCALARS } from '../step/rule-step.js';
-import { checkOptionNames, shown } from '../step/settings.js';
+import { checkOptionNames } from '../step/settings.js';
+import { projectVariables } from './constraint-pass.js';
 import {
   gradientsByVariable,
   variablesOf,
@@ -39,6 +46,12 @@ import {
   type GradientMap,
 } from './gradients.js';
 import type { Complete, Defaults } from './options.js';
+import {
+  ParameterGroups,
+  settingsOfGroups,
+  type ParameterGroup,
+  type SavedGroups,
+} from './parameter-groups.js';
 import { OptimizerState, type AddedSlots, type NamedTensor } from './state.js';
 
 /** An optimiser's options as the engines take them. */
@@ -55,24 +68,27 @@ export interface RuleConfiguration {
 
 /** Options that every optimiser has. */
 export interface CommonOptions {
-  /** The feasible set: `l2Ball(radius)`, or null for none. Default: null. */
-  constraint?: L2Ball | null;
+  /**
+   * The feasible set: `l2Ball(radius)`, which is part of the fused step; `box(lower, upper)`,
+   * `nonNegative`, `simplex` or a function of the variables, which are a pass of its own after it;
+   * `none` or null for none. Default: null.
+   *
+   * It applies before the first step, as soon as the variables are known, and after each step. A
+   * function cannot be saved: a loaded optimiser asks for it before its first step.
+   */
+  constraint?: Constraint | null;
+  /**
+   * Variables with settings of their own: learning rate, maximal learning rate or weight decay, as
+   * far as the optimiser has them. All norms and other sums are over all variables together. What
+   * no group names has the optimiser's own settings. Default: null.
+   */
+  groups?: readonly ParameterGroup[] | SavedGroups | null;
 }
 
 export const commonDefaults: Defaults<CommonOptions> & Complete<CommonOptions> = {
   constraint: null,
+  groups: null,
 };
-
-function radiusOf(owner: string, constraint: unknown): number {
-  if (constraint === null) return Infinity;
-  const ball = constraint as Partial<L2Ball>;
-  if (typeof constraint !== 'object' || ball.className !== 'L2Ball') {
-    throw new TypeError(
-      `${owner}: constraint must be l2Ball(radius) or null, not ${shown(constraint)}.`,
-    );
-  }
-  return Math.fround(l2Ball(ball.config?.radius as number).config.radius);
-}
 
 /** Whether a step ended with this error before it wrote anything. */
 function wasRefused(error: unknown): boolean {
@@ -107,13 +123,15 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
 
   /** As the engines take the options. */
   private configuration: RuleConfiguration;
-  /** Radius of the L2 ball; Infinity: no constraint. */
-  private readonly maxNorm: number;
   /**
    * Gives the loss of a step at the variables as they are then, where it is not the one that is
    * handed over. A tensor that it makes is disposed of after the step.
    */
   protected computeLoss: (() => number | Tensor) | null = null;
+  private projection: Projection;
+  private readonly parameterGroups: ParameterGroups;
+  /** The settings of each group. */
+  private settingsOfGroups: readonly Numbers[];
 
   /**
    * @param owner Is named in errors.
@@ -127,17 +145,38 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
   ) {
     super();
     this.configuration = configurationOf(options);
-    this.maxNorm = radiusOf(owner, options.constraint);
+    this.projection = projectionOf(owner, options.constraint);
     const { rule, initialState } = this.configuration;
+    this.parameterGroups = new ParameterGroups(owner, options.groups, rule.groupSettings);
+    this.settingsOfGroups = settingsOfGroups(owner, this.parameterGroups, options, configurationOf);
     this.state = new OptimizerState(owner, rule.state, initialState);
     this.iterations_ = 0;
   }
 
   /** Changes options between steps; of none where one is out of range. The rule may not change. */
   protected change(changed: Partial<Options>): void {
+    const { owner, configurationOf, parameterGroups } = this;
     const options = { ...this.options, ...changed };
-    this.configuration = this.configurationOf(options);
+    const configuration = configurationOf(options);
+    this.settingsOfGroups = settingsOfGroups(owner, parameterGroups, options, configurationOf);
+    this.configuration = configuration;
     this.options = options;
+  }
+
+  /**
+   * The feasible set, null for none. May be set between steps, and has to be where a loaded
+   * optimiser's constraint was a function. Another set applies before the next step.
+   */
+  get constraint(): Constraint | null {
+    return this.options.constraint;
+  }
+
+  set constraint(constraint: Constraint | null) {
+    const projection = projectionOf(this.owner, constraint);
+    // The function that was missing has made all steps so far.
+    if (!this.projection.functionMissing) this.constrained = false;
+    this.projection = projection;
+    this.options = { ...this.options, constraint };
   }
 
   /** The number of steps taken; a refused one does not count. Waits for the device to know. */
@@ -165,6 +204,7 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
    */
   override minimize(f: () => Scalar, returnCost = false, varList?: Variable[]): Scalar | null {
     this.assertUsable();
+    this.assertFunctionsGiven();
     try {
       if (varList) this.constrainOnce(varList);
       let computed = this.computeGradients(f, varList);
@@ -190,7 +230,7 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
       computed.value.dispose();
       return null;
     } catch (error) {
-      this.endFirstProjection(false);
+      this.undoFirstProjection();
       throw error;
     }
   }
@@ -210,6 +250,7 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
     step?: { loss?: number | Tensor },
   ): void {
     this.assertUsable();
+    this.assertFunctionsGiven();
     const { owner } = this;
     const loss: unknown = step?.loss;
     if (loss === undefined && this.configuration.rule.usesLoss && !this.computeLoss) {
@@ -226,16 +267,18 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
     try {
       this.step(byVariable, given);
     } catch (error) {
-      this.endFirstProjection(error instanceof NonFiniteError && !wasRefused(error));
+      this.undoFirstProjection();
       throw error;
     }
-    if (!this.deferred) this.endFirstProjection(true);
   }
 
   /** The options, as JSON can hold them; {@link fromConfig} takes them back. */
   override getConfig(): serialization.ConfigDict {
-    const { constraint, ...others } = this.options;
-    return { ...others, constraint: constraint && { ...constraint } };
+    return {
+      ...this.options,
+      constraint: savedConstraint(this.constraint),
+      groups: this.parameterGroups.saved(this.state.variables) as serialization.ConfigDict | null,
+    };
   }
 
   /** Makes an optimiser from what {@link getConfig} gave. */
@@ -324,24 +367,14 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
 
   private step(given: ReadonlyMap<Variable, Tensor | null>, givenLoss: number | Tensor): void {
     const { owner, configuration } = this;
+    const { maxNorm, pass } = this.projection;
     this.constrainOnce([...given.keys()]);
-    const loss = this.computeLoss ? this.computedLoss(this.computeLoss) : givenLoss;
     const stepNumber = super.iterations + 1;
     const added = this.state.add([...given.keys()]);
     const { variables } = this.state;
-    const input: TensorStep = {
-      rule: configuration.rule,
-      settings: configuration.settingsOfStep?.(stepNumber) ?? configuration.settings,
-      maxNorm: this.maxNorm,
-      ...this.groups(variables),
-      variables,
-      gradients: variables.map((variable) => given.get(variable) ?? null),
-      state: this.state.tensors,
-      stateInPlace: this.state.writable,
-      loss: lossForBackend(loss),
-      stepNumber,
-      scalars: this.scalars,
-    };
+    // What a device that answers later may turn out to have left alone.
+    let beforeStep: Tensor[] | null = null;
+    let loss = givenLoss;
     let taken = false;
     try {
       // State may lie on another backend: where variables move, tfjs leaves it behind.
@@ -349,6 +382,24 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
         if (!given.has(variable)) {
           checkVariable(() => `${owner}: variable '${variable.name}'`, variable);
         }
+      }
+      if (this.computeLoss) loss = this.computedLoss(this.computeLoss);
+      const gradients = variables.map((variable) => given.get(variable) ?? null);
+      const input: TensorStep = {
+        rule: configuration.rule,
+        settings: configuration.settingsOfStep?.(stepNumber) ?? configuration.settings,
+        maxNorm,
+        ...this.groups(variables, gradients),
+        variables,
+        gradients,
+        state: this.state.tensors,
+        stateInPlace: this.state.writable,
+        loss: lossForBackend(loss),
+        stepNumber,
+        scalars: this.scalars,
+      };
+      if (pass && backendAnswersLater()) {
+        beforeStep = variables.map((variable) => keep(clone(variable)));
       }
       const { report, deferred, newState, newScalars } = engineOfBackend()(input);
       this.report = report;
@@ -360,14 +411,23 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
         this.incrementIterations();
         this.state.countStep((variable) => Boolean(given.get(variable)));
       };
-      if (!deferred) {
-        if (taken) count();
-        checkOutcome(report, () => whereNotFinite(report, suspectsOf(input)));
+      if (deferred) {
+        deferred.whenKnown((error) => {
+          this.endDeferredStep(error, added, count);
+        });
+        if (pass) projectVariables(pass, variables, beforeStep, false);
+        return;
       }
-      deferred?.whenKnown((error) => {
-        this.endDeferredStep(error, added, count);
-      });
+      if (taken) {
+        count();
+        this.endFirstProjection(true);
+      }
+      checkOutcome(report, () => whereNotFinite(report, suspectsOf(input)));
+      if (pass) {
+        this.report = { ...report, projected: projectVariables(pass, variables, null, true) };
+      }
     } finally {
+      if (beforeStep) dispose(beforeStep);
       if (!taken) this.state.remove(added);
       if (loss !== givenLoss) dispose(loss);
     }
@@ -384,22 +444,33 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
     }
   }
 
-  /** The groups of a step: variables of the same settings that have taken as many steps. */
-  private groups(variables: readonly Variable[]): Pick<TensorStep, 'groups' | 'groupOf'> {
+  /**
+   * The rows of a step: variables of the same group that have taken as many steps. Only those that
+   * have a gradient make one: a row is part of the mean step size that is reported.
+   */
+  private groups(
+    variables: readonly Variable[],
+    gradients: readonly (Tensor | null)[],
+  ): Pick<TensorStep, 'groups' | 'groupOf'> {
     const { rule, groupSettings } = this.configuration;
-    const groups: Group[] = [];
-    const numbers = new Map<number, number>();
+    const groupNumbers = this.parameterGroups.assign(variables);
+    const rows: Group[] = [];
+    const rowNumbers = new Map<string, number>();
     const groupOf = new Int32Array(variables.length);
     this.state.steps.forEach((steps, i) => {
+      if (!gradients[i]) return;
       const stepNumber = rule.usesStepNumber ? steps + 1 : 1;
-      let group = numbers.get(stepNumber);
-      if (group === undefined) {
-        group = groups.push({ settings: groupSettings, stepNumber }) - 1;
-        numbers.set(stepNumber, group);
+      const group = groupNumbers[i]!;
+      const key = `${group} ${stepNumber}`;
+      let row = rowNumbers.get(key);
+      if (row === undefined) {
+        const settings = group === -1 ? groupSettings : this.settingsOfGroups[group]!;
+        row = rows.push({ settings, stepNumber }) - 1;
+        rowNumbers.set(key, row);
       }
-      groupOf[i] = group;
+      groupOf[i] = row;
     });
-    return { groups, groupOf: groups.length === 1 ? null : groupOf };
+    return { groups: rows, groupOf: rows.length === 1 ? null : groupOf };
   }
 
   /** Takes over the scalars of a step; on a device they outlive the caller's tf.tidy. */
@@ -426,6 +497,14 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
       throw new Error(`${this.owner}: this optimiser is disposed; make a new one.`);
   }
 
+  private assertFunctionsGiven(): void {
+    if (!this.projection.functionMissing) return;
+    throw new Error(
+      `${this.owner}: the constraint of this optimiser was a function, which is not saved; set it ` +
+        'before the first step: optimizer.constraint = (variables) => { ... }.',
+    );
+  }
+
   /** At the latest the next step says that the one before it was refused. */
   private raiseDeferredError(): void {
     const { deferred } = this;
@@ -442,8 +521,11 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
   private constrainOnce(variables: readonly Variable[]): boolean {
     // A list without variables is refused later, and is no first step.
     if (this.constrained || variables.length === 0) return false;
+    // Its variables may still have to be brought back.
+    this.raiseDeferredError();
     const { configuration } = this;
-    const hasConstraint = this.maxNorm !== Infinity;
+    const { maxNorm, pass } = this.projection;
+    const hasConstraint = maxNorm !== Infinity || pass !== null;
     if (hasConstraint) {
       variables.forEach((variable) => {
         checkVariable(() => `${this.owner}: variable '${variable.name}'`, variable);
@@ -452,10 +534,11 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
     this.constrained = true;
     if (!hasConstraint) return false;
     this.unprojected = variables.map((variable) => ({ variable, value: keep(clone(variable)) }));
+    if (pass) return projectVariables(pass, variables, null, !backendAnswersLater());
     const { report, deferred, newScalars } = engineOfBackend()({
       rule: configuration.rule,
       settings: configuration.settings,
-      maxNorm: this.maxNorm,
+      maxNorm,
       groups: [{ settings: configuration.groupSettings, stepNumber: 1 }],
       groupOf: null,
       variables,
@@ -468,6 +551,11 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
     });
     this.replaceScalars(newScalars);
     return deferred !== null || report.projected;
+  }
+
+  /** After an error: brings back the parameters unless a step has been made with them. */
+  private undoFirstProjection(): void {
+    if (!this.deferred) this.endFirstProjection(false);
   }
 
   /** Forgets the parameters before the first projection, or brings them back. */

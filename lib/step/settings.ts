@@ -63,6 +63,8 @@ export const settingSchemas = {
   gradientTimeScale: float32('a number of 1 or more', atLeastOne),
   varianceTimeScale: float32('a number of 1 or more', atLeastOne),
   adamEpsilon: float32(notNegativeText, notNegative),
+  lower: z.nullable(float32('a finite number, or null for no lower bound', () => true)),
+  upper: z.nullable(float32('a finite number, or null for no upper bound', () => true)),
 };
 
 /** Names that other libraries give a setting, and what it is called here, by the optimiser. */

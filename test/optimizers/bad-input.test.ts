@@ -138,11 +138,11 @@ test.serial('AliG: constructor arguments', (t) => {
       ...row,
       options: { maxLearningRate: 0.1, ...row.options },
     })),
-    ...[5, 'l2Ball', {}, Object.create(null), () => 5].map((constraint: unknown) => ({
+    ...[5, 'l2Ball', {}, Object.create(null), [l2Ball(1)]].map((constraint: unknown) => ({
       title: `constraint ${typeof constraint}`,
       options: { maxLearningRate: 0.1, constraint },
       error: TypeError,
-      message: /constraint must be l2Ball\(radius\) or null, not/,
+      message: /constraint must be l2Ball\(radius\), box\(lower, upper\), .*, or none or null, not/,
     })),
     {
       title: 'a ball without radius',

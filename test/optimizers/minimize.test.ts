@@ -592,6 +592,7 @@ test.serial('createOptimizer makes what the constructor makes', (t) => {
     lowerBound: 0,
     adjustedMomentum: false,
     constraint: null,
+    groups: null,
   });
 });
 

@@ -1,0 +1,321 @@
+/** Parameter groups: settings that some variables have of their own. */
+import { engine, Variable } from '@tensorflow/tfjs-core';
+import type { Numbers } from '../rules/rule.js';
+import { checkOptionNames, checkSetting, shown, type settingSchemas } from '../step/settings.js';
+
+/** Settings of some variables, in place of the optimiser's own. */
+export interface ParameterGroup {
+  /**
+   * The variables of the group: a string is the whole name of one, a regular expression takes in
+   * every variable whose name it matches, now or later.
+   */
+  variables: readonly (string | RegExp | Variable)[];
+  /** Learning rate of these variables, where the optimiser has one. */
+  learningRate?: number;
+  /** Maximal learning rate of these variables, where the optimiser has one. */
+  maxLearningRate?: number | null;
+  /** Weight decay of these variables, where the optimiser has one. */
+  weightDecay?: number;
+}
+
+/**
+ * NOTE [texts in a saved configuration]
+ * tfjs-layers camel-cases every string of an optimiser's configuration on load: the name
+ * dense_one/kernel would come back as denseOne/kernel. Names and regular expressions are therefore
+ * saved as lists of their UTF-16 code units, which it leaves alone.
+ */
+type SavedText = readonly number[];
+
+type SavedReference =
+  { readonly text: SavedText } | { readonly source: SavedText; flags: SavedText };
+
+/** Groups as getConfig gives them, in numbers alone. */
+export interface SavedGroups {
+  /** The variables that the optimiser had been given, in order. */
+  readonly variables: readonly { readonly name: SavedText; readonly shape: readonly number[] }[];
+  readonly groups: readonly {
+    /** Places in the list of variables. */
+    readonly indices: readonly number[];
+    /** What variables that come later are compared with. */
+    readonly references: readonly SavedReference[];
+    readonly settings: Readonly<Record<string, number | null>>;
+  }[];
+}
+
+function saved(text: string): SavedText {
+  return Array.from({ length: text.length }, (_, i) => text.charCodeAt(i));
+}
+
+function textOf(codes: SavedText): string {
+  return String.fromCharCode(...codes);
+}
+
+type Reference = string | RegExp | Variable;
+
+/** A group whose references and settings are checked. */
+interface Group {
+  readonly references: readonly Reference[];
+  /** As they were given. */
+  readonly overrides: Readonly<Record<string, number | null>>;
+}
+
+/** The variables that a loaded optimiser knows by their place. */
+interface KnownVariable {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** Its group, or -1. */
+  readonly group: number;
+}
+
+function matches(reference: Reference, variable: Variable): boolean {
+  if (typeof reference === 'string') return reference === variable.name;
+  // With the flag g or y a RegExp goes on where it last stopped.
+  if (reference instanceof RegExp) return variable.name.search(reference) !== -1;
+  return reference === variable;
+}
+
+function shownReference(reference: Reference): string {
+  if (typeof reference === 'string') return `'${reference}'`;
+  return reference instanceof RegExp ? String(reference) : `variable '${reference.name}'`;
+}
+
+/** Whether this is what {@link ParameterGroups.saved} gave. */
+function isSaved(groups: object): groups is SavedGroups {
+  return 'variables' in groups && 'groups' in groups;
+}
+
+/**
+ * An optimiser's parameter groups, and which variable belongs to which. Variables are assigned when
+ * a step first names them.
+ */
+export class ParameterGroups {
+  private readonly groups: readonly Group[];
+  private readonly known: readonly KnownVariable[];
+  private readonly groupOf = new WeakMap<Variable, number>();
+  /** Whether variables were assigned already. */
+  private started = false;
+  /** The names of the known variables are those of another session. */
+  private matchedByOrder = false;
+
+  /**
+   * @param owner Is named in errors.
+   * @param given The option `groups`, or what {@link saved} gave.
+   * @param names The settings that a group may have of its own.
+   * @throws TypeError or RangeError for what is no list of groups.
+   */
+  constructor(
+    private readonly owner: string,
+    given: unknown,
+    names: readonly string[],
+  ) {
+    this.known = [];
+    if (given === null) {
+      this.groups = [];
+      return;
+    }
+    if (names.length === 0) {
+      throw new TypeError(
+        `${owner}: groups must be left out: this optimiser has no learning rate or weight decay ` +
+          'that a group of variables could have of its own.',
+      );
+    }
+    if (typeof given === 'object' && isSaved(given)) {
+      this.groups = given.groups.map(({ references, settings }, i) => ({
+        references: references.map((reference) =>
+          'text' in reference
+            ? textOf(reference.text)
+            : new RegExp(textOf(reference.source), textOf(reference.flags)),
+        ),
+        overrides: this.checkedOverrides(i, settings, names),
+      }));
+      this.known = given.variables.map(({ name, shape }, index) => ({
+        name: textOf(name),
+        shape,
+        group: given.groups.findIndex(({ indices }) => indices.includes(index)),
+      }));
+      return;
+    }
+    if (!Array.isArray(given)) {
+      throw new TypeError(
+        `${owner}: groups must be a list of {variables, ...settings}, not ${shown(given)}.`,
+      );
+    }
+    this.groups = given.map((group: unknown, i) => this.checkedGroup(i, group, names));
+  }
+
+  /** The settings of each group that differ from the optimiser's own. */
+  get overrides(): Group['overrides'][] {
+    return this.groups.map(({ overrides }) => overrides);
+  }
+
+  /**
+   * The group of each variable, -1 where none names it.
+   *
+   * @param variables All that the optimiser has been given, in order.
+   * @throws Error for a variable in two groups and for a name that fits nothing, RangeError where
+   * saved groups belong to other variables.
+   */
+  assign(variables: readonly Variable[]): number[] {
+    if (this.groups.length === 0) return variables.map(() => -1);
+    const unassigned = variables.filter((variable) => !this.groupOf.has(variable));
+    if (unassigned.length > 0) {
+      if (!this.started && this.known.length === 0) this.checkReferences(variables);
+      const known = this.knownAmong(unassigned);
+      const found = unassigned.map((variable, i) => known[i]?.group ?? this.namedGroup(variable));
+      unassigned.forEach((variable, i) => this.groupOf.set(variable, found[i]!));
+      this.started = true;
+    }
+    return variables.map((variable) => this.groupOf.get(variable)!);
+  }
+
+  /**
+   * The groups as JSON can hold them: by the places of the variables, with their shapes to check,
+   * since names change from session to session. What names variables that no step has named yet is
+   * kept as well, for those that come later.
+   */
+  saved(variables: readonly Variable[]): SavedGroups | null {
+    if (this.groups.length === 0) return null;
+    // A first step that was refused has named none.
+    const known: readonly KnownVariable[] =
+      variables.length > 0
+        ? variables.map((variable) => ({
+            name: variable.name,
+            shape: variable.shape,
+            group: this.groupOf.get(variable) ?? -1,
+          }))
+        : this.known;
+    return {
+      variables: known.map(({ name, shape }) => ({ name: saved(name), shape: [...shape] })),
+      groups: this.groups.map(({ references, overrides }, i) => ({
+        indices: known.flatMap(({ group }, index) => (group === i ? [index] : [])),
+        references: references.map((reference) =>
+          reference instanceof RegExp
+            ? { source: saved(reference.source), flags: saved(reference.flags) }
+            : { text: saved(typeof reference === 'string' ? reference : reference.name) },
+        ),
+        settings: { ...overrides },
+      })),
+    };
+  }
+
+  private checkedGroup(i: number, group: unknown, names: readonly string[]): Group {
+    const label = `${this.owner}: groups[${i}]`;
+    checkOptionNames(label, group, ['variables', ...names]);
+    const { variables, ...settings } = group;
+    if (!Array.isArray(variables) || variables.length === 0) {
+      throw new TypeError(
+        `${label}: variables must be a list of at least one name, RegExp or tf.Variable, not ` +
+          `${Array.isArray(variables) ? 'an empty list' : shown(variables)}.`,
+      );
+    }
+    variables.forEach((reference: unknown, k) => {
+      if (typeof reference === 'string' || reference instanceof RegExp) return;
+      if (reference instanceof Variable) return;
+      throw new TypeError(
+        `${label}: variables[${k}] must be a name, a RegExp or a tf.Variable, not ` +
+          `${shown(reference)}.`,
+      );
+    });
+    return {
+      references: [...(variables as Reference[])],
+      overrides: this.checkedOverrides(i, settings, names),
+    };
+  }
+
+  private checkedOverrides(
+    i: number,
+    settings: Readonly<Record<string, unknown>>,
+    names: readonly string[],
+  ): Group['overrides'] {
+    const label = `${this.owner}: groups[${i}]`;
+    const given = names.filter((name) => settings[name] !== undefined);
+    return Object.fromEntries(
+      given.map((name) => [
+        name,
+        checkSetting(label, name as keyof typeof settingSchemas, settings[name]) as number | null,
+      ]),
+    );
+  }
+
+  /** Whatever is named must exist, so that a misspelt name does not go unnoticed. */
+  private checkReferences(given: readonly Variable[]): void {
+    const variables = new Set([...given, ...Object.values(engine().registeredVariables)]);
+    this.groups.forEach(({ references }, i) => {
+      for (const reference of references) {
+        if (reference instanceof Variable) {
+          if (!reference.isDisposed) continue;
+        } else if ([...variables].some((variable) => matches(reference, variable))) continue;
+        throw new Error(
+          `${this.owner}: groups[${i}] names ${shownReference(reference)}, but there is no such ` +
+            `variable; the variables of this step are ` +
+            `${given.map(({ name }) => `'${name}'`).join(', ')}.`,
+        );
+      }
+    });
+  }
+
+  private namedGroup(variable: Variable): number {
+    const found = this.groups.flatMap(({ references }, i) =>
+      references.some((reference) => matches(reference, variable)) ? [i] : [],
+    );
+    if (found.length > 1) {
+      throw new Error(
+        `${this.owner}: variable '${variable.name}' is in groups[${found[0]!}] and in ` +
+          `groups[${found[1]!}]; name it in one of them.`,
+      );
+    }
+    return found[0] ?? -1;
+  }
+
+  /**
+   * The variables as the saved groups know them, as saved state finds its variables: by name where
+   * all names were saved, else by order, at the first step.
+   */
+  private knownAmong(variables: readonly Variable[]): (KnownVariable | undefined)[] {
+    if (this.matchedByOrder) return [];
+    const byName = new Map(this.known.map((each) => [each.name, each]));
+    let found = variables.map(({ name }) => byName.get(name));
+    const byOrder = this.known.length > 0 && !this.started && found.includes(undefined);
+    if (byOrder) {
+      if (this.known.length !== variables.length) {
+        throw new RangeError(
+          `${this.owner}: the saved groups are those of ${this.known.length} variables, but there ` +
+            `are ${variables.length} variables; they belong to another model or another list of ` +
+            'variables: make the optimiser with groups for these.',
+        );
+      }
+      found = [...this.known];
+    }
+    found.forEach((known, i) => {
+      const { name, shape } = variables[i]!;
+      if (!known || String(known.shape) === String(shape)) return;
+      throw new RangeError(
+        `${this.owner}: saved groups: variable ${this.known.indexOf(known)} had the shape ` +
+          `[${known.shape.join(', ')}], but '${name}' has [${shape.join(', ')}]; they belong to ` +
+          'another model: make the optimiser with groups for this one.',
+      );
+    });
+    this.matchedByOrder = byOrder;
+    return found;
+  }
+}
+
+/** The settings of each group: the optimiser's own, but for what the group overrides. */
+export function settingsOfGroups<Options extends object>(
+  owner: string,
+  groups: ParameterGroups,
+  options: Options,
+  configurationOf: (options: Options) => { readonly rule: object; readonly groupSettings: Numbers },
+): Numbers[] {
+  const { rule } = configurationOf(options);
+  return groups.overrides.map((overrides, i) => {
+    const own = configurationOf({ ...options, ...overrides });
+    if (own.rule !== rule) {
+      throw new RangeError(
+        `${owner}: groups[${i}] asks for another form of the update than the optimiser's own ` +
+          `settings (${Object.keys(overrides).join(', ')}); make an optimiser of its own for it.`,
+      );
+    }
+    return own.groupSettings;
+  });
+}
