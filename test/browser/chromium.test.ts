@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import type { Browser, Page } from 'playwright-core';
 import type { EngineName } from '../../lib/index.js';
 import { chromiumMissing, findChromium, launchChromium } from '../support/chromium.js';
-import { goldenCases, type Tape } from '../support/golden.js';
+import { replayedCases, type Tape } from '../support/golden.js';
 import { playOnBackend, replayedBits } from '../support/golden-replay.js';
 import {
   bundleForBrowser,
@@ -26,7 +26,7 @@ const backends: readonly { readonly backend: string; readonly engine: EngineName
 const deferring = ['webgl', 'webgpu'];
 
 const chromium = findChromium();
-const tapes = goldenCases<Tape>('tape');
+const tapes = replayedCases<Tape>('tape');
 
 let bundle: Bundle;
 let server: PageServer;
@@ -192,12 +192,13 @@ for (const tape of tapes) {
     t.is(computed.length, native.length);
     computed.forEach((step, index) => {
       const expected = native[index]!;
-      for (const list of ['parameters', 'velocities'] as const) {
+      for (const list of ['parameters', 'state'] as const) {
         t.is(step[list].length, expected[list].length);
         step[list].forEach((bits, i) => {
           t.true(bits === expected[list][i], `step ${index}, ${list} ${i}`);
         });
       }
+      t.deepEqual(step.scalars, expected.scalars);
       t.deepEqual(step.report, { ...expected.report, engine: 'typescript' });
     });
     t.is(tf.memory().numTensors, 0);

@@ -2,9 +2,10 @@
  * The recorded trajectories of test/golden and the rules by which results are compared with them
  * (see FORMAT.md there). Without Node's modules: the tests in a browser compare by the same rules.
  */
-import type { AliGHyperParameters } from 'tfjs-alig';
-
 type RecordedNumber = number | 'NaN' | 'Infinity' | '-Infinity';
+
+/** Hyper-parameters by their recorded names. */
+export type RecordedSettings = Readonly<Record<string, number | boolean | string | null>>;
 
 interface Tolerance {
   readonly absolute: number;
@@ -16,30 +17,45 @@ interface Parameter {
   readonly name: string;
   readonly shape: number[];
   readonly initial: string;
+  readonly group?: number;
 }
 
 interface Case {
   readonly id: string;
+  readonly optimizer: string;
   readonly tags: readonly string[];
-  readonly hyperParameters: Readonly<Required<AliGHyperParameters>> & {
-    readonly lowerClip: boolean;
-  };
+  readonly hyperParameters: RecordedSettings;
   readonly parameters: readonly Parameter[];
   readonly tolerance: Tolerance;
 }
 
+/** A recorded state: an array for each parameter, or one number. */
+export type RecordedState = readonly (string | null)[] | RecordedNumber;
+
 export interface Tape extends Case {
   readonly kind: 'tape';
+  readonly groups?: readonly RecordedSettings[];
   readonly afterConstruction?: { readonly parameters: readonly string[] };
   readonly steps: readonly {
     readonly loss: number;
+    readonly optimalValue?: number;
     readonly gradients: readonly (string | null)[];
     readonly expected: {
       readonly parameters: readonly string[];
       readonly stepSize?: RecordedNumber;
       readonly stepSizeUnclipped?: RecordedNumber;
-      readonly state?: Readonly<Record<string, readonly (string | null)[]>>;
+      readonly groupStepSizes?: readonly RecordedNumber[];
+      readonly state?: Readonly<Record<string, RecordedState>>;
     };
+  }[];
+}
+
+/** Settings that the published constructors refuse. */
+export interface ConstructionErrors {
+  readonly kind: 'constructionError';
+  readonly rows: readonly {
+    readonly optimizer: string;
+    readonly hyperParameters: RecordedSettings;
   }[];
 }
 
@@ -52,7 +68,7 @@ export interface Trajectory extends Case {
     readonly labels: readonly number[];
     readonly classes: number;
   };
-  readonly steps: readonly { readonly loss: number; readonly stepSize: number }[];
+  readonly steps: readonly { readonly loss: number; readonly stepSize?: number }[];
   readonly checkpoints: readonly {
     readonly afterStep: number;
     readonly parameters: readonly string[];
@@ -72,11 +88,18 @@ export function encode(values: Float32Array): string {
   return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
 }
 
-/** Hyper-parameters as createOptimizer takes them: lowerClip is no setting of this package. */
-export function hyperParametersOf(recorded: Case): AliGHyperParameters {
-  const { maxLearningRate, momentum, epsilon, adjustedMomentum, maxNorm } =
-    recorded.hyperParameters;
-  return { maxLearningRate, momentum, epsilon, adjustedMomentum, maxNorm };
+/** Recorded hyper-parameters that are no settings of this package, by optimiser. */
+const noSettings: Readonly<Record<string, readonly string[]>> = {
+  // Which published flavour clips the step size at 0; here every step size is.
+  alig: ['lowerClip'],
+};
+
+/** Hyper-parameters as createOptimizer takes them. */
+export function hyperParametersOf({ optimizer, hyperParameters }: Case): RecordedSettings {
+  const left = noSettings[optimizer] ?? [];
+  return Object.fromEntries(
+    Object.entries(hyperParameters).filter(([name]) => !left.includes(name)),
+  );
 }
 
 /** Largest finite magnitude of some arrays: S in FORMAT.md. */
@@ -105,8 +128,21 @@ export function parameterMagnitudes(recorded: Tape | Trajectory): number[] {
 /** S of each tensor of a recorded state. */
 export function stateMagnitudes(tape: Tape, name: string): number[] {
   return tape.parameters.map((_, i) =>
-    magnitude(tape.steps.map(({ expected }) => expected.state?.[name]?.[i])),
+    magnitude(
+      tape.steps.map(({ expected }) => {
+        const state = expected.state?.[name];
+        return Array.isArray(state) ? (state as readonly (string | null)[])[i] : null;
+      }),
+    ),
   );
+}
+
+/** S of a recorded state that is one number. */
+export function scalarMagnitude(tape: Tape, name: string): number {
+  const numbers = tape.steps
+    .map(({ expected }) => Math.abs(Number(expected.state?.[name] ?? 0)))
+    .filter(Number.isFinite);
+  return Math.max(...numbers);
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Reads the recorded trajectories of test/golden (see FORMAT.md there). */
 import { readdirSync, readFileSync } from 'node:fs';
-import type { Tape, Trajectory } from './golden-comparison.js';
+import type { ConstructionErrors, Tape, Trajectory } from './golden-comparison.js';
 
 export * from './golden-comparison.js';
 
@@ -12,10 +12,43 @@ export function readGolden(file: string): unknown {
   return JSON.parse(readFileSync(new URL(file, folder), 'utf8'));
 }
 
+/** Names of all recorded files. */
+export function goldenFiles(): string[] {
+  return readdirSync(folder).filter((file) => file.endsWith('.json'));
+}
+
 /** All recorded cases of one kind. */
-export function goldenCases<Kind extends Tape | Trajectory>(kind: Kind['kind']): Kind[] {
-  return readdirSync(folder)
-    .filter((file) => file.endsWith('.json'))
+export function goldenCases<Kind extends Tape | Trajectory | ConstructionErrors>(
+  kind: Kind['kind'],
+): Kind[] {
+  return goldenFiles()
     .map((file) => readGolden(file) as Kind)
     .filter((recorded) => recorded.kind === kind);
+}
+
+/**
+ * Optimisers whose recorded cases createOptimizer does not know yet. golden-tapes.test.ts fails for
+ * a name that it does know.
+ */
+export const notYet: readonly string[] = [
+  'sgd',
+  'adam',
+  'amsgrad',
+  'adamw',
+  'yogi',
+  'adagrad',
+  'rmsprop',
+  'dfw',
+  'bpgrad',
+  'l4adam',
+  'l4mom',
+  'aprox',
+  'sps',
+  'momo',
+  'momoadam',
+];
+
+/** The recorded cases of one kind that can be replayed. */
+export function replayedCases<Kind extends Tape | Trajectory>(kind: Kind['kind']): Kind[] {
+  return goldenCases<Kind>(kind).filter(({ optimizer }) => !notYet.includes(optimizer));
 }
