@@ -96,8 +96,8 @@ test('all recorded cases are here, and none is left out without being named', (t
     Object.keys(byDesign).filter((id) => !ids.includes(id)),
     [],
   );
-  const leftOut = allTapes.filter((tape) => !tapes.includes(tape) && !ids.includes(tape.id));
-  t.deepEqual(leftOut, []);
+  const later = allTapes.filter(({ optimizer }) => notYet.includes(optimizer));
+  t.is(tapes.length + later.length, allTapes.length);
 });
 
 for (const name of notYet) {

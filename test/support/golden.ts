@@ -31,13 +31,6 @@ export function goldenCases<Kind extends Tape | Trajectory | ConstructionErrors>
  * a name that it does know.
  */
 export const notYet: readonly string[] = [
-  'sgd',
-  'adam',
-  'amsgrad',
-  'adamw',
-  'yogi',
-  'adagrad',
-  'rmsprop',
   'dfw',
   'bpgrad',
   'l4adam',
