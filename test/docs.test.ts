@@ -14,6 +14,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const folder = fileURLToPath(new URL('docs-examples/', import.meta.url));
 
 for (const [page, blocks] of [
+  ['groups-and-constraints', 2],
   ['losses', 2],
   ['training-helpers', 4],
 ] as const) {

@@ -11,6 +11,7 @@ import type { EpochEvent } from './train.js';
 
 /** What a chart shows. */
 export interface ChartContent {
+  readonly title: string;
   /** Lines under the title. */
   readonly subtitle: readonly string[];
   readonly batchSize: number;
@@ -27,7 +28,7 @@ export function drawChart(content: ChartContent): Promise<string> {
     accuracy: 100 * testAccuracy,
   }));
   const meanSteps = 2 * meanHalfWidth(steps.length) + 1;
-  return drawPanels('ALI-G on MNIST', content.subtitle, [
+  return drawPanels(content.title, content.subtitle, [
     valuesAndMean({
       field: 'loss',
       records: steps,

@@ -10,28 +10,19 @@ import { chartFileName, logFileName } from '../run/output.js';
 import { createProgressDisplay } from '../run/progress.js';
 import { drawChart } from './chart.js';
 import { loadMnist } from './data.js';
+import { describeOptimizer, optimizerChoices } from './optimizers.js';
 import { type LogRecord, stepRecord, type StepRecord } from './records.js';
 import type { MnistSettings } from './settings.js';
 import { type EpochEvent, trainOnMnist } from './train.js';
 
 /** The optimiser's settings and the training's, a line each. */
 function describeSettings(settings: MnistSettings): [string, string] {
-  const { maxLearningRate, momentum, epsilon, lowerBound, maxNorm } = settings;
-  const optimizer = [
-    maxLearningRate === null
-      ? 'no maximal learning rate'
-      : `maximal learning rate ${maxLearningRate}`,
-    `${settings.adjustedMomentum ? 'adjusted momentum' : 'momentum'} ${momentum}`,
-    `epsilon ${epsilon.toExponential()}`,
-    ...(lowerBound === 0 ? [] : [`lower bound ${lowerBound}`]),
-    ...(maxNorm === null ? [] : [`L2 ball of radius ${maxNorm}`]),
-  ];
   const training = [
     `${settings.examples.toLocaleString('en')} examples`,
     `batch size ${settings.batchSize}`,
     `seed ${settings.seed}`,
   ];
-  return [`ALI-G: ${optimizer.join(', ')}`, `Training: ${training.join(', ')}`];
+  return [describeOptimizer(settings.optimizer), `Training: ${training.join(', ')}`];
 }
 
 function printEpoch(event: EpochEvent, epochs: number): void {
@@ -110,6 +101,7 @@ export async function runMnist(
   writeFileSync(
     chartPath,
     await drawChart({
+      title: `${optimizerChoices[settings.optimizer.name].title} on MNIST`,
       subtitle: [...description, `Engine: ${engine ?? 'none'}`],
       batchSize: settings.batchSize,
       steps,

@@ -1,3 +1,5 @@
+import type { OptimizerSettings } from './optimizers.js';
+
 /** What a training run depends on, apart from the machine: the same settings give the same numbers. */
 export interface MnistSettings {
   readonly epochs: number;
@@ -6,14 +8,7 @@ export interface MnistSettings {
   readonly seed: number;
   /** How many of the 60,000 training examples are used, chosen at random by the seed. */
   readonly examples: number;
-  /** null: ALI-G-infinity, whose step size has no maximum. */
-  readonly maxLearningRate: number | null;
-  readonly momentum: number;
-  readonly epsilon: number;
-  readonly lowerBound: number;
-  /** Radius of the L2 ball that the parameters are kept in, or null for no constraint. */
-  readonly maxNorm: number | null;
-  readonly adjustedMomentum: boolean;
+  readonly optimizer: OptimizerSettings;
 }
 
 /** Number of training examples in MNIST. */
@@ -27,10 +22,15 @@ export const defaultSettings: MnistSettings = {
   batchSize: 128,
   seed: 1,
   examples: trainingExampleCount,
-  maxLearningRate: 0.1,
-  momentum: 0.9,
-  epsilon: 1e-5,
-  lowerBound: 0,
-  maxNorm: null,
-  adjustedMomentum: false,
+  optimizer: {
+    name: 'alig',
+    hyperParameters: {
+      maxLearningRate: 0.1,
+      momentum: 0.9,
+      epsilon: 1e-5,
+      lowerBound: 0,
+      maxNorm: null,
+      adjustedMomentum: false,
+    },
+  },
 };

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-node';
-import { AliG, l2Ball, type StepReport } from 'tfjs-alig';
+import { createOptimizer, type HyperParameters, type StepReport } from 'tfjs-alig';
 
 import { gatherBatch, type Mnist } from './data.js';
 import {
@@ -52,21 +52,16 @@ export function permutation(count: number, seed: string): Uint32Array {
 }
 
 /**
- * Trains a fresh network with ALI-G and yields what happens. Leaving the loop early is fine: the
+ * Trains a fresh network and yields what happens. Leaving the loop early is fine: the
  * network and the optimiser are disposed of in any case.
  */
 export function* trainOnMnist(settings: MnistSettings, mnist: Mnist): Generator<TrainingEvent> {
   const { seed, batchSize } = settings;
   const network = buildNetwork(seed);
   const variables = trainableVariables(network);
-  const optimizer = new AliG({
-    maxLearningRate: settings.maxLearningRate,
-    momentum: settings.momentum,
-    epsilon: settings.epsilon,
-    lowerBound: settings.lowerBound,
-    adjustedMomentum: settings.adjustedMomentum,
-    constraint: settings.maxNorm === null ? null : l2Ball(settings.maxNorm),
-  });
+  const { name, hyperParameters } = settings.optimizer;
+  // Which hyper-parameters are this optimiser's own its constructor checks.
+  const optimizer = createOptimizer(name, hyperParameters as HyperParameters[typeof name]);
   const chosen = permutation(mnist.training.count, `${seed}/choice`).subarray(0, settings.examples);
   let step = 0;
   try {

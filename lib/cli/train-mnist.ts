@@ -1,23 +1,137 @@
 import { Command, Option } from 'commander';
 
+import {
+  optimizerChoices,
+  type HyperParameterName,
+  type OptimizerName,
+  type OptimizerSettings,
+} from '../../experiments/mnist/optimizers.js';
 import { defaultSettings, type MnistSettings } from '../../experiments/mnist/settings.js';
 import { float32Number, float32NumberOrNone, wholeNumber } from './option-values.js';
 import { runTraining } from './training.js';
 
-/** The options as commander hands them out; it makes an empty text of null, hence 'none'. */
-type MnistOptions = Omit<MnistSettings, 'maxLearningRate' | 'maxNorm'> & {
-  readonly maxLearningRate: number | 'none';
-  readonly maxNorm: number | 'none';
+/** A hyper-parameter as commander hands it out; it makes an empty text of null, hence 'none'. */
+type Given = number | boolean | 'none';
+
+type MnistOptions = Omit<MnistSettings, 'optimizer'> & {
+  readonly optimizer: OptimizerName;
   readonly output?: string;
+} & Readonly<Partial<Record<HyperParameterName, Given>>>;
+
+const belowOne = { atLeast: 0, below: 1 } as const;
+
+/** The option of each hyper-parameter. */
+const hyperParameterOptions: Readonly<Record<HyperParameterName, Option>> = {
+  learningRate: new Option('--learning-rate <number>', 'learning rate').argParser(
+    float32Number({ atLeast: 0 }),
+  ),
+  maxLearningRate: new Option(
+    '--max-learning-rate <number>',
+    "largest step size, or 'none' for ALI-G-infinity",
+  ).argParser(float32NumberOrNone({ above: 0 })),
+  momentum: new Option('--momentum <number>', "momentum, of ALI-G Nesterov's").argParser(
+    float32Number(belowOne),
+  ),
+  dampening: new Option(
+    '--dampening <number>',
+    'how much less than 1 a gradient weighs in the momentum',
+  ).argParser(float32Number({ atLeast: 0, atMost: 1 })),
+  nesterov: new Option('--nesterov', "Nesterov's form of the momentum"),
+  adjustedMomentum: new Option(
+    '--adjusted-momentum',
+    "scale the momentum's part of the update by the step size",
+  ),
+  beta1: new Option('--beta1 <number>', 'decay rate of the average of gradients').argParser(
+    float32Number(belowOne),
+  ),
+  beta2: new Option('--beta2 <number>', 'decay rate of the average of squares').argParser(
+    float32Number(belowOne),
+  ),
+  decay: new Option('--decay <number>', 'decay rate of the average of squares').argParser(
+    float32Number(belowOne),
+  ),
+  epsilon: new Option(
+    '--epsilon <number>',
+    'added to the denominator of the step; of ALI-G to the squared gradient norm',
+  ).argParser(float32Number({ atLeast: 0 })),
+  weightDecay: new Option('--weight-decay <number>', 'weight decay').argParser(
+    float32Number({ atLeast: 0 }),
+  ),
+  maxGradientNorm: new Option(
+    '--max-gradient-norm <number>',
+    "norm that all gradients together are clipped at, or 'none'",
+  ).argParser(float32NumberOrNone({ above: 0 })),
+  learningRateDecay: new Option(
+    '--learning-rate-decay <number>',
+    'by which the learning rate falls: 1 / (1 + decay * step)',
+  ).argParser(float32Number({ atLeast: 0 })),
+  initialAccumulator: new Option(
+    '--initial-accumulator <number>',
+    'where the sum of squares starts',
+  ).argParser(float32Number({ atLeast: 0 })),
+  initialSquareAverage: new Option(
+    '--initial-square-average <number>',
+    'where the average of squares starts',
+  ).argParser(float32Number({ atLeast: 0 })),
+  centered: new Option('--centered', 'take the variance in place of the average of squares'),
+  lowerBound: new Option('--lower-bound <number>', 'smallest loss that can be reached').argParser(
+    float32Number({}),
+  ),
+  maxNorm: new Option(
+    '--max-norm <number>',
+    "radius of the L2 ball that the parameters stay in, or 'none'",
+  ).argParser(float32NumberOrNone({ above: 0 })),
 };
 
-async function trainMnist(options: MnistOptions, command: Command): Promise<void> {
-  const { output, maxLearningRate, maxNorm, ...rest } = options;
-  const settings: MnistSettings = {
-    ...rest,
-    maxLearningRate: maxLearningRate === 'none' ? null : maxLearningRate,
-    maxNorm: maxNorm === 'none' ? null : maxNorm,
+/** Which optimisers have a hyper-parameter, and what it is by default. */
+function withOptimizers(name: HyperParameterName, option: Option): Option {
+  const optimizers = Object.entries(optimizerChoices).flatMap(([optimizer, choice]) =>
+    choice.hyperParameters.includes(name) ? [optimizer] : [],
+  );
+  const standard = defaultSettings.optimizer.hyperParameters[name];
+  const shown =
+    standard === undefined || standard === false
+      ? ''
+      : `; default of ${defaultSettings.optimizer.name}: ${standard ?? 'none'}`;
+  option.description += ` (${optimizers.join(', ')}${shown})`;
+  return option;
+}
+
+/** The optimiser with the hyper-parameters that were given; an error for one that it has not. */
+function optimizerSettings(options: MnistOptions, command: Command): OptimizerSettings {
+  const { optimizer: name } = options;
+  const { hyperParameters: known, required } = optimizerChoices[name];
+  const given = Object.entries(hyperParameterOptions).flatMap(([key, option]) => {
+    const value = options[key as HyperParameterName];
+    return value === undefined ? [] : [{ key: key as HyperParameterName, option, value }];
+  });
+  for (const { key, option } of given) {
+    if (known.includes(key)) continue;
+    const flags = known.map((each) => hyperParameterOptions[each].long).join(', ');
+    command.error(
+      `error: option '${option.flags}' is not for ${name}, whose options are ${flags}.`,
+    );
+  }
+  if (required !== undefined && options[required] === undefined) {
+    command.error(
+      `error: ${name} needs the option '${hyperParameterOptions[required].flags}', for which no ` +
+        'value suits every training.',
+    );
+  }
+  const standard = defaultSettings.optimizer;
+  return {
+    name,
+    hyperParameters: {
+      ...(name === standard.name && standard.hyperParameters),
+      ...Object.fromEntries(given.map(({ key, value }) => [key, value === 'none' ? null : value])),
+    },
   };
+}
+
+async function trainMnist(options: MnistOptions, command: Command): Promise<void> {
+  const { epochs, batchSize, seed, examples, output } = options;
+  const optimizer = optimizerSettings(options, command);
+  const settings: MnistSettings = { epochs, batchSize, seed, examples, optimizer };
   await runTraining(
     command,
     {
@@ -35,9 +149,9 @@ async function trainMnist(options: MnistOptions, command: Command): Promise<void
 /** `tfjs-alig train mnist`. */
 export function mnistCommand(): Command {
   const defaults = defaultSettings;
-  return new Command('mnist')
+  const command = new Command('mnist')
     .description(
-      'Train a small convolutional network on MNIST with ALI-G; ' +
+      'Train a small convolutional network on MNIST with ALI-G or another optimiser; ' +
         'writes a log of every step and a chart of the curves.',
     )
     .addOption(
@@ -61,39 +175,14 @@ export function mnistCommand(): Command {
         .argParser(wholeNumber({ atLeast: 1, atMost: defaults.examples })),
     )
     .addOption(
-      new Option('--max-learning-rate <number>', "largest step size, or 'none' for ALI-G-infinity")
-        .default(defaults.maxLearningRate ?? 'none')
-        .argParser(float32NumberOrNone({ above: 0 })),
-    )
-    .addOption(
-      new Option('--momentum <number>', 'Nesterov momentum')
-        .default(defaults.momentum)
-        .argParser(float32Number({ atLeast: 0, below: 1 })),
-    )
-    .addOption(
-      new Option('--epsilon <number>', 'added to the squared gradient norm')
-        .default(defaults.epsilon)
-        .argParser(float32Number({ atLeast: 0 })),
-    )
-    .addOption(
-      new Option('--lower-bound <number>', 'smallest loss that can be reached')
-        .default(defaults.lowerBound)
-        .argParser(float32Number({})),
-    )
-    .addOption(
-      new Option(
-        '--max-norm <number>',
-        "radius of the L2 ball that the parameters stay in, or 'none'",
-      )
-        .default(defaults.maxNorm ?? 'none')
-        .argParser(float32NumberOrNone({ above: 0 })),
-    )
-    .addOption(
-      new Option(
-        '--adjusted-momentum',
-        "scale the momentum's part of the update by the step size",
-      ).default(defaults.adjustedMomentum),
-    )
+      new Option('--optimizer <name>', 'what trains')
+        .default(defaults.optimizer.name)
+        .choices(Object.keys(optimizerChoices)),
+    );
+  for (const [name, option] of Object.entries(hyperParameterOptions)) {
+    command.addOption(withOptimizers(name as HyperParameterName, option));
+  }
+  return command
     .option(
       '--output <folder>',
       'where the log and the chart are written (default: runs/mnist-<time>)',

@@ -47,7 +47,11 @@ export interface StepReport {
    * a given learning rate: whether the gradient norm was larger than `maxGradientNorm`.
    */
   readonly clipped: boolean;
-  /** Whether the parameters were projected, that is scaled back on the L2 ball. */
+  /**
+   * Whether the parameters were projected: scaled back on the L2 ball, or moved by the pass of
+   * another constraint after the step. That pass is not known of on a device that answers later
+   * (webgl, webgpu): there it is false for other constraints than the ball.
+   */
   readonly projected: boolean;
   readonly status: StepStatus;
   /** Which engine carried out the step. */

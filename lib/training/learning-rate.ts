@@ -23,6 +23,8 @@ interface WithLearningRate {
  *   does, so it needs no schedule; what is set here is the upper bound of that step size. That makes
  *   sense to warm up, or to end a training on a loss that does not reach 0.
  *
+ * Variables of a group (`groups`) with a rate of its own keep that.
+ *
  * @param optimizer An optimiser that has one of these.
  * @param learningRate A positive number.
  * @throws TypeError for an optimiser without a learning rate, RangeError for a value out of range.

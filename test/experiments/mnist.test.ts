@@ -13,9 +13,11 @@ import { dirname, join } from 'node:path';
 
 import * as tf from '@tensorflow/tfjs-node';
 import test from 'ava';
+import { createOptimizer } from '../../lib/index.js';
 
 import { gatherBatch, imageSize, loadMnist, readIdx } from '../../experiments/mnist/data.js';
 import { buildNetwork } from '../../experiments/mnist/network.js';
+import { optimizerChoices, type OptimizerName } from '../../experiments/mnist/optimizers.js';
 import type { LogRecord, RunRecord, StepRecord } from '../../experiments/mnist/records.js';
 import { defaultSettings } from '../../experiments/mnist/settings.js';
 import { type EpochEvent, permutation, trainOnMnist } from '../../experiments/mnist/train.js';
@@ -198,11 +200,14 @@ test.serial(
     ]);
     t.is(result.exitCode, 0, result.errors);
     const [run, first] = readLog('infinity') as [RunRecord, StepRecord];
-    t.like(run.configuration, {
-      adjustedMomentum: true,
-      maxLearningRate: null,
-      maxNorm: 20,
-      momentum: 0.5,
+    t.like(run.configuration.optimizer, {
+      name: 'alig',
+      hyperParameters: {
+        adjustedMomentum: true,
+        maxLearningRate: null,
+        maxNorm: 20,
+        momentum: 0.5,
+      },
     });
     t.false(first.clipped);
     t.is<number | null, number | null>(first.stepSize, first.unclippedStepSize);
@@ -219,6 +224,73 @@ test.serial('Ctrl-C ends the training with a chart of what is there', async (t) 
   t.true(readLog('early').length < 100);
   t.deepEqual(openElements(readFileSync(join(folder, 'early', 'curves.svg'), 'utf8')), []);
 });
+
+test('every optimiser can be chosen, with hyper-parameters that it has', (t) => {
+  for (const [name, { hyperParameters, required }] of Object.entries(optimizerChoices)) {
+    const values = { maxLearningRate: 0.5, maxNorm: 2, maxGradientNorm: 2, nesterov: false };
+    for (const hyperParameter of hyperParameters) {
+      const flag = ['nesterov', 'adjustedMomentum', 'centered'].includes(hyperParameter);
+      const value = (values as Record<string, unknown>)[hyperParameter] ?? (flag || 0.5);
+      const options: Record<string, unknown> = {
+        ...(name === 'alig' && { maxLearningRate: 0.5 }),
+        ...(required && { [required]: 0.5 }),
+        [hyperParameter]: value,
+      };
+      const optimizer = createOptimizer(name as OptimizerName, options as never);
+      // The ball is a constraint of the optimiser, and no hyper-parameter.
+      if (hyperParameter !== 'maxNorm')
+        t.is<unknown, unknown>(optimizer.getConfig()[hyperParameter], value);
+      optimizer.dispose();
+    }
+    const make = () => createOptimizer(name as OptimizerName, {});
+    if (required) t.throws(make, { message: new RegExp(`${required} is missing`) });
+  }
+  const { message } = t.throws(() => createOptimizer('none' as OptimizerName, {}));
+  t.true(message.includes(`one of ${Object.keys(optimizerChoices).join(', ')}, not`), message);
+});
+
+test.serial('another optimiser trains with the hyper-parameters that it was given', async (t) => {
+  const result = await trainMnist([
+    ...['--examples', '2560', '--epochs', '1', '--output', 'adamw', '--optimizer', 'adamw'],
+    ...['--learning-rate', '0.002', '--weight-decay', '0.1', '--max-gradient-norm', 'none'],
+  ]);
+  t.is(result.exitCode, 0, result.errors);
+  t.regex(result.output, /\nAdamW: learning rate 0\.002, weight decay 0\.1\n/);
+  const [run, ...records] = readLog('adamw') as [RunRecord, ...LogRecord[]];
+  t.deepEqual(run.configuration.optimizer, {
+    name: 'adamw',
+    hyperParameters: { learningRate: 0.002, weightDecay: 0.1, maxGradientNorm: null },
+  });
+  const steps = records.filter((record): record is StepRecord => record.type === 'step');
+  t.is(steps.length, 20);
+  t.true(steps.every(({ stepSize }) => stepSize === Math.fround(0.002)));
+  t.true(steps.at(-1)!.loss < 0.5 * steps[0]!.loss);
+  t.true(readFileSync(join(folder, 'adamw', 'curves.svg'), 'utf8').includes('AdamW on MNIST'));
+});
+
+for (const [options, message] of [
+  [['--optimizer', 'sgd'], /error: sgd needs the option '--learning-rate <number>'/],
+  [
+    ['--optimizer', 'adam', '--momentum', '0.5'],
+    /'--momentum <number>' is not for adam, whose options are --learning-rate, --weight-decay, /,
+  ],
+  [
+    ['--learning-rate', '0.1'],
+    /'--learning-rate <number>' is not for alig, whose options are --max/,
+  ],
+  [
+    ['--optimizer', 'none'],
+    /'--optimizer <name>' argument 'none' is invalid\. Allowed choices are/,
+  ],
+] as const) {
+  test.serial(`${options.join(' ')} is refused before anything is written`, async (t) => {
+    const result = await trainMnist(['--output', 'never', ...options]);
+    t.is(result.exitCode, 1);
+    t.is(result.output, '');
+    t.regex(result.errors, message);
+    t.false(existsSync(join(folder, 'never')));
+  });
+}
 
 const badOptions: readonly [string, string, RegExp][] = [
   ['--epochs', '0', /whole number at least 1/],
