@@ -154,6 +154,28 @@ for (const { backend, engine } of backends) {
     });
   }
 
+  backendTest('a constraint beside the ball holds, and a refused step moves nothing', async (t) => {
+    const near = (found: readonly number[] | undefined, expected: readonly number[]) => {
+      t.is(found?.length, expected.length);
+      found?.forEach((value, i) => {
+        t.true(Math.abs(value - expected[i]!) < 1e-6, String(found));
+      });
+    };
+    // The loss is 0.5: step sizes are 0.5 / 3 and 0.5 / 2.25.
+    const inBox = await inPage('constrainedSteps', backend, 'box');
+    const first = [0.75 - 0.5 / 3, -0.5 + 0.5 / 3, 0.25 - 0.5 / 3];
+    near(inBox.values[0], first);
+    t.deepEqual(inBox.values[1], inBox.values[0]);
+    near(inBox.values[2], [0.75, -0.5, first[2]! - 0.25 / 2.25]);
+    const onSimplex = await inPage('constrainedSteps', backend, 'simplex');
+    near(onSimplex.values[0], [1 - 0.5 / 3, 0.5 / 3, 0]);
+    t.deepEqual(onSimplex.values[1], onSimplex.values[0]);
+    for (const { iterations, tensorsBefore, tensorsAfter } of [inBox, onSimplex]) {
+      t.is(iterations, 2);
+      t.is(tensorsAfter, tensorsBefore);
+    }
+  });
+
   backendTest('a refused first step takes the projection before it back', async (t) => {
     const result = await inPage('refuseFirst', backend);
     t.deepEqual(result.parameter, [3, 4]);

@@ -10,9 +10,11 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as layers from '@tensorflow/tfjs-layers';
 import {
   AliG,
+  box,
   fusedAliGStep,
   l2Ball,
   NonFiniteError,
+  simplex,
   type EngineName,
   type StepReport,
   type StepStatus,
@@ -214,6 +216,39 @@ const pageTests = {
     optimizer.dispose();
     variable.dispose();
     return { parameter, iterations, tensorsBefore, tensorsAfter };
+  },
+
+  /** Steps under a constraint that is a pass of its own: a good one, a refused one, a good one. */
+  async constrainedSteps(
+    backend: string,
+    constraint: 'box' | 'simplex',
+  ): Promise<TensorCounts & { values: number[][]; iterations: number }> {
+    await tf.setBackend(backend);
+    const optimizer = new AliG({
+      maxLearningRate: 0.25,
+      momentum: 0,
+      epsilon: 0,
+      constraint: constraint === 'box' ? box(-0.5, 0.75) : simplex,
+    });
+    const variable = tf.tidy(() => tf.variable(tf.tensor1d([3, -4, 0.25])));
+    const tensorsBefore = tf.memory().numTensors;
+    const values: number[][] = [];
+    for (const gradient of [
+      [1, -1, 1],
+      [NaN, 1, 1],
+      [-1, 1, 0.5],
+    ]) {
+      nonFiniteErrorOf(() => {
+        applyOnce(optimizer, variable, gradient);
+        return optimizer.lastStep!.status;
+      });
+      values.push([...(await variable.data())]);
+    }
+    const { iterations } = optimizer;
+    const tensorsAfter = await tensorsOnceSettled(tensorsBefore);
+    optimizer.dispose();
+    variable.dispose();
+    return { values, iterations, tensorsBefore, tensorsAfter };
   },
 
   /** Makes 20 steps through minimize, one after the other without a pause. */
