@@ -89,6 +89,19 @@ export function loadMnist(): Mnist {
   };
 }
 
+/** The examples with these indices, in this order, as a set of their own. */
+export function chooseExamples(examples: Examples, indices: ArrayLike<number>): Examples {
+  const count = indices.length;
+  const images = new Uint8Array(count * pixelsPerImage);
+  const labels = new Uint8Array(count);
+  for (const [row, index] of Array.from(indices).entries()) {
+    const start = index * pixelsPerImage;
+    images.set(examples.images.subarray(start, start + pixelsPerImage), row * pixelsPerImage);
+    labels[row] = examples.labels[index] ?? 0;
+  }
+  return { count, images, labels };
+}
+
 /** Copies the examples with these indices, in this order. */
 export function gatherBatch(examples: Examples, indices: ArrayLike<number>): Batch {
   const count = indices.length;

@@ -4,7 +4,7 @@ import type { OptimizersByName } from 'tfjs-alig';
 export type OptimizerName = keyof OptimizersByName;
 
 /** A hyper-parameter's value; null: no such bound. */
-type Value = number | boolean | null;
+type Value = number | boolean | string | null;
 
 /** Hyper-parameters that can be chosen for a training, and what they are called. */
 export const hyperParameterLabels = {
@@ -24,7 +24,25 @@ export const hyperParameterLabels = {
   initialAccumulator: 'initial accumulator',
   initialSquareAverage: 'initial square average',
   centered: 'centred',
+  beta: 'beta',
+  biasCorrection: 'bias correction',
+  estimateLowerBound: 'estimated lower bound',
   lowerBound: 'lower bound',
+  optimalValue: 'smallest loss',
+  power: 'power of the step number',
+  variant: 'variant',
+  c: 'c',
+  maxStepSize: 'maximal step size',
+  gamma: 'gamma',
+  batchesPerEpoch: 'batches an epoch',
+  initialStepSize: 'initial step size',
+  fraction: 'fraction',
+  minLossFactor: 'factor of the smallest loss',
+  initFactor: 'factor of the first loss',
+  minLossForgetTime: 'forget time of the smallest loss',
+  gradientTimeScale: 'time scale of the gradients',
+  varianceTimeScale: 'time scale of the squares',
+  adamEpsilon: 'epsilon of Adam',
   maxNorm: 'L2 ball of radius',
 } as const;
 
@@ -42,9 +60,21 @@ interface OptimizerChoice {
   readonly hyperParameters: readonly HyperParameterName[];
   /** The one hyper-parameter without a default. */
   readonly required?: HyperParameterName;
+  /** Its step size needs the loss of all examples before each step, and not that of the batch. */
+  readonly needsObjective?: true;
 }
 
 const ofGivenRate = ['learningRate', 'weightDecay', 'maxGradientNorm', 'epsilon'] as const;
+const ofL4 = [
+  'fraction',
+  'minLossFactor',
+  'initFactor',
+  'minLossForgetTime',
+  'epsilon',
+  'weightDecay',
+  'gradientTimeScale',
+] as const;
+const ofMomo = ['learningRate', 'lowerBound', 'estimateLowerBound', 'weightDecay'] as const;
 const ofMoments = [...ofGivenRate, 'beta1', 'beta2'] as const;
 
 /** The optimisers that can train, each with what can be chosen. */
@@ -84,6 +114,40 @@ export const optimizerChoices: Readonly<Record<OptimizerName, OptimizerChoice>> 
     title: 'RMSProp',
     hyperParameters: [...ofGivenRate, 'decay', 'momentum', 'centered', 'initialSquareAverage'],
   },
+  aprox: { title: 'APROX', hyperParameters: ['learningRate', 'power'] },
+  dfw: {
+    title: 'DFW',
+    hyperParameters: ['learningRate', 'momentum', 'weightDecay', 'epsilon'],
+    required: 'learningRate',
+  },
+  bpgrad: {
+    title: 'BPGrad',
+    hyperParameters: ['learningRate', 'momentum', 'weightDecay', 'epsilon'],
+    required: 'learningRate',
+  },
+  sps: {
+    title: 'SPS',
+    hyperParameters: [
+      'variant',
+      'c',
+      'epsilon',
+      'maxStepSize',
+      'optimalValue',
+      'gamma',
+      'batchesPerEpoch',
+      'initialStepSize',
+    ],
+  },
+  l4adam: { title: 'L4Adam', hyperParameters: [...ofL4, 'varianceTimeScale', 'adamEpsilon'] },
+  l4mom: { title: 'L4Mom', hyperParameters: ofL4 },
+  momo: { title: 'MoMo', hyperParameters: [...ofMomo, 'beta', 'biasCorrection'] },
+  momoadam: { title: 'MoMo-Adam', hyperParameters: [...ofMomo, 'beta1', 'beta2', 'epsilon'] },
+  polyak: { title: 'Polyak', hyperParameters: ['optimalValue'], needsObjective: true },
+  obermanprazeres: {
+    title: 'Oberman and Prazeres',
+    hyperParameters: ['optimalValue'],
+    needsObjective: true,
+  },
 };
 
 /** An optimiser and what was chosen of it, in words. */
@@ -95,6 +159,7 @@ export function describeOptimizer({ name, hyperParameters }: OptimizerSettings):
     if (value === null || value === false) return [];
     if (hyperParameter === 'lowerBound' && value === 0) return [];
     if (value === true) return label;
+    if (typeof value === 'string') return `${label} ${value}`;
     return `${label} ${value !== 0 && value < 1e-3 ? value.toExponential() : String(value)}`;
   });
   const { title } = optimizerChoices[name];

@@ -20,6 +20,9 @@ function describeSettings(settings: MnistSettings): [string, string] {
   const training = [
     `${settings.examples.toLocaleString('en')} examples`,
     `batch size ${settings.batchSize}`,
+    ...(settings.objectiveExamples === null
+      ? []
+      : [`objective over ${settings.objectiveExamples.toLocaleString('en')} examples`]),
     `seed ${settings.seed}`,
   ];
   return [describeOptimizer(settings.optimizer), `Training: ${training.join(', ')}`];

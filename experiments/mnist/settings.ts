@@ -9,12 +9,20 @@ export interface MnistSettings {
   /** How many of the 60,000 training examples are used, chosen at random by the seed. */
   readonly examples: number;
   readonly optimizer: OptimizerSettings;
+  /**
+   * How many of the examples stand for all of them where the optimiser needs the loss of all before
+   * each step; null where it does not.
+   */
+  readonly objectiveExamples: number | null;
 }
 
 /** Number of training examples in MNIST. */
 export const trainingExampleCount = 60_000;
 /** Number of test examples in MNIST. */
 export const testExampleCount = 10_000;
+
+/** Examples in the objective of an optimiser that has one. */
+export const defaultObjectiveExamples = 2_000;
 
 /** The settings of `tfjs-alig train mnist` without options. */
 export const defaultSettings: MnistSettings = {
@@ -33,4 +41,5 @@ export const defaultSettings: MnistSettings = {
       adjustedMomentum: false,
     },
   },
+  objectiveExamples: null,
 };

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-node';
 import { createOptimizer, type HyperParameters, type StepReport } from 'tfjs-alig';
 
-import { gatherBatch, type Mnist } from './data.js';
+import { chooseExamples, gatherBatch, type Mnist } from './data.js';
 import {
   buildNetwork,
   crossEntropy,
@@ -59,10 +59,15 @@ export function* trainOnMnist(settings: MnistSettings, mnist: Mnist): Generator<
   const { seed, batchSize } = settings;
   const network = buildNetwork(seed);
   const variables = trainableVariables(network);
-  const { name, hyperParameters } = settings.optimizer;
-  // Which hyper-parameters are this optimiser's own its constructor checks.
-  const optimizer = createOptimizer(name, hyperParameters as HyperParameters[typeof name]);
   const chosen = permutation(mnist.training.count, `${seed}/choice`).subarray(0, settings.examples);
+  const { name, hyperParameters } = settings.optimizer;
+  const { objectiveExamples } = settings;
+  const some = chooseExamples(mnist.training, chosen.subarray(0, objectiveExamples ?? 0));
+  // Which hyper-parameters are this optimiser's own its constructor checks.
+  const optimizer = createOptimizer(name, {
+    ...hyperParameters,
+    ...(objectiveExamples !== null && { objective: () => evaluate(network, some).loss }),
+  } as unknown as HyperParameters[typeof name]);
   let step = 0;
   try {
     for (let epoch = 1; epoch <= settings.epochs; epoch++) {

@@ -6,15 +6,20 @@ import {
   type OptimizerName,
   type OptimizerSettings,
 } from '../../experiments/mnist/optimizers.js';
-import { defaultSettings, type MnistSettings } from '../../experiments/mnist/settings.js';
+import {
+  defaultObjectiveExamples,
+  defaultSettings,
+  type MnistSettings,
+} from '../../experiments/mnist/settings.js';
 import { float32Number, float32NumberOrNone, wholeNumber } from './option-values.js';
 import { runTraining } from './training.js';
 
 /** A hyper-parameter as commander hands it out; it makes an empty text of null, hence 'none'. */
-type Given = number | boolean | 'none';
+type Given = number | boolean | string;
 
-type MnistOptions = Omit<MnistSettings, 'optimizer'> & {
+type MnistOptions = Omit<MnistSettings, 'optimizer' | 'objectiveExamples'> & {
   readonly optimizer: OptimizerName;
+  readonly objectiveExamples?: number;
   readonly output?: string;
 } & Readonly<Partial<Record<HyperParameterName, Given>>>;
 
@@ -77,6 +82,69 @@ const hyperParameterOptions: Readonly<Record<HyperParameterName, Option>> = {
   lowerBound: new Option('--lower-bound <number>', 'smallest loss that can be reached').argParser(
     float32Number({}),
   ),
+  optimalValue: new Option(
+    '--optimal-value <number>',
+    'smallest value that the loss can have',
+  ).argParser(float32Number({})),
+  beta: new Option('--beta <number>', 'decay rate of the averages').argParser(
+    float32Number(belowOne),
+  ),
+  biasCorrection: new Option('--bias-correction', 'correct the averages for their start at 0'),
+  estimateLowerBound: new Option('--estimate-lower-bound', 'raise the lower bound as losses tell'),
+  power: new Option(
+    '--power <number>',
+    'power of the step number by which the learning rate falls',
+  ).argParser(float32Number({ atLeast: 0 })),
+  variant: new Option('--variant <name>', 'how the step size is bounded').choices([
+    'constant',
+    'smoothIter',
+  ]),
+  c: new Option('--c <number>', 'factor of the squared gradient norm').argParser(
+    float32Number({ above: 0 }),
+  ),
+  maxStepSize: new Option(
+    '--max-step-size <number>',
+    "largest step size of the variant 'constant', or 'none'",
+  ).argParser(float32NumberOrNone({ above: 0 })),
+  gamma: new Option(
+    '--gamma <number>',
+    "factor by which the step size of 'smoothIter' may grow in an epoch",
+  ).argParser(float32Number({ atLeast: 1 })),
+  batchesPerEpoch: new Option(
+    '--batches-per-epoch <number>',
+    "batches of an epoch for 'smoothIter'",
+  ).argParser(float32Number({ atLeast: 1 })),
+  initialStepSize: new Option(
+    '--initial-step-size <number>',
+    "where the step size of 'smoothIter' starts",
+  ).argParser(float32Number({ above: 0 })),
+  fraction: new Option(
+    '--fraction <number>',
+    'share of the way to the loss that each step aims at',
+  ).argParser(float32Number({ above: 0 })),
+  minLossFactor: new Option(
+    '--min-loss-factor <number>',
+    'by which the smallest loss is aimed below',
+  ).argParser(float32Number(belowOne)),
+  initFactor: new Option(
+    '--init-factor <number>',
+    'by which the first loss gives the smallest one',
+  ).argParser(float32Number({ atLeast: 0 })),
+  minLossForgetTime: new Option(
+    '--min-loss-forget-time <number>',
+    'steps after which the smallest loss is forgotten',
+  ).argParser(float32Number({ above: 0 })),
+  gradientTimeScale: new Option(
+    '--gradient-time-scale <number>',
+    'steps that the average of gradients spans',
+  ).argParser(float32Number({ atLeast: 1 })),
+  varianceTimeScale: new Option(
+    '--variance-time-scale <number>',
+    'steps that the average of squares spans',
+  ).argParser(float32Number({ atLeast: 1 })),
+  adamEpsilon: new Option('--adam-epsilon <number>', 'epsilon of the direction').argParser(
+    float32Number({ atLeast: 0 }),
+  ),
   maxNorm: new Option(
     '--max-norm <number>',
     "radius of the L2 ball that the parameters stay in, or 'none'",
@@ -128,10 +196,39 @@ function optimizerSettings(options: MnistOptions, command: Command): OptimizerSe
   };
 }
 
+/** The names of the optimisers that need the loss of all examples before each step. */
+const withObjective = Object.entries(optimizerChoices).flatMap(([name, { needsObjective }]) =>
+  needsObjective ? [name] : [],
+);
+
+/** How many examples the objective has; null: the optimiser needs none. */
+function objectiveExamples(
+  { optimizer, objectiveExamples: given, examples }: MnistOptions,
+  command: Command,
+): number | null {
+  if (withObjective.includes(optimizer)) {
+    return Math.min(given ?? defaultObjectiveExamples, examples);
+  }
+  if (given !== undefined) {
+    command.error(
+      `error: option '--objective-examples <number>' is not for ${optimizer}, which takes the loss ` +
+        `of the batch; it is for ${withObjective.join(', ')}.`,
+    );
+  }
+  return null;
+}
+
 async function trainMnist(options: MnistOptions, command: Command): Promise<void> {
   const { epochs, batchSize, seed, examples, output } = options;
   const optimizer = optimizerSettings(options, command);
-  const settings: MnistSettings = { epochs, batchSize, seed, examples, optimizer };
+  const settings: MnistSettings = {
+    epochs,
+    batchSize,
+    seed,
+    examples,
+    optimizer,
+    objectiveExamples: objectiveExamples(options, command),
+  };
   await runTraining(
     command,
     {
@@ -183,6 +280,13 @@ export function mnistCommand(): Command {
     command.addOption(withOptimizers(name as HyperParameterName, option));
   }
   return command
+    .addOption(
+      new Option(
+        '--objective-examples <number>',
+        `training examples whose mean loss stands for that of all of them, computed anew before ` +
+          `each step (${withObjective.join(', ')}; default: ${defaultObjectiveExamples})`,
+      ).argParser(wholeNumber({ atLeast: 1, atMost: defaults.examples })),
+    )
     .option(
       '--output <folder>',
       'where the log and the chart are written (default: runs/mnist-<time>)',

@@ -95,6 +95,11 @@ function wasRefused(error: unknown): boolean {
   return error instanceof NonFiniteError && !wasWritten(error.report);
 }
 
+/** Disposes of scalars that are not kept, where they are a tensor. */
+function discard(scalars: StepScalars): void {
+  if (scalars instanceof Tensor) scalars.dispose();
+}
+
 /** Names of the weights that precede the arrays of state. */
 const scalarsName = 'scalars';
 const stepsName = 'steps';
@@ -147,7 +152,9 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
     this.configuration = configurationOf(options);
     this.projection = projectionOf(owner, options.constraint);
     const { rule, initialState } = this.configuration;
-    this.parameterGroups = new ParameterGroups(owner, options.groups, rule.groupSettings);
+    // A rule may have settings that its optimiser does not offer.
+    const names = rule.groupSettings.filter((name) => Object.hasOwn(options, name));
+    this.parameterGroups = new ParameterGroups(owner, options.groups, names);
     this.settingsOfGroups = settingsOfGroups(owner, this.parameterGroups, options, configurationOf);
     this.state = new OptimizerState(owner, rule.state, initialState);
     this.iterations_ = 0;
@@ -405,8 +412,9 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
       this.report = report;
       this.deferred = deferred;
       if (newState) this.state.replace(newState);
-      this.replaceScalars(newScalars);
       taken = deferred !== null || wasWritten(report);
+      if (taken) this.replaceScalars(newScalars);
+      else discard(newScalars);
       const count = () => {
         this.incrementIterations();
         this.state.countStep((variable) => Boolean(given.get(variable)));
@@ -475,7 +483,7 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
 
   /** Takes over the scalars of a step; on a device they outlive the caller's tf.tidy. */
   private replaceScalars(scalars: StepScalars): void {
-    if (this.scalars instanceof Tensor) this.scalars.dispose();
+    discard(this.scalars);
     this.scalars = scalars instanceof Tensor ? keep(scalars) : scalars;
   }
 
@@ -549,7 +557,7 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
       stepNumber: 1,
       scalars: this.scalars,
     });
-    this.replaceScalars(newScalars);
+    discard(newScalars);
     return deferred !== null || report.projected;
   }
 

@@ -226,14 +226,22 @@ test.serial('Ctrl-C ends the training with a chart of what is there', async (t) 
 });
 
 test('every optimiser can be chosen, with hyper-parameters that it has', (t) => {
-  for (const [name, { hyperParameters, required }] of Object.entries(optimizerChoices)) {
-    const values = { maxLearningRate: 0.5, maxNorm: 2, maxGradientNorm: 2, nesterov: false };
+  for (const [name, { hyperParameters, required, needsObjective }] of Object.entries(
+    optimizerChoices,
+  )) {
+    const values = { nesterov: false, variant: 'constant', maxStepSize: null };
+    const functions = needsObjective && { objective: () => 1 };
+    const flags = ['adjustedMomentum', 'centered', 'biasCorrection', 'estimateLowerBound'];
+    const wholes = ['gamma', 'batchesPerEpoch', 'gradientTimeScale', 'varianceTimeScale'];
     for (const hyperParameter of hyperParameters) {
-      const flag = ['nesterov', 'adjustedMomentum', 'centered'].includes(hyperParameter);
-      const value = (values as Record<string, unknown>)[hyperParameter] ?? (flag || 0.5);
+      const usual = flags.includes(hyperParameter) || (wholes.includes(hyperParameter) ? 2 : 0.5);
+      const given = values as Record<string, unknown>;
+      const value = hyperParameter in given ? given[hyperParameter] : usual;
       const options: Record<string, unknown> = {
         ...(name === 'alig' && { maxLearningRate: 0.5 }),
+        ...(name === 'sps' && { variant: 'constant' }),
         ...(required && { [required]: 0.5 }),
+        ...functions,
         [hyperParameter]: value,
       };
       const optimizer = createOptimizer(name as OptimizerName, options as never);
@@ -268,7 +276,27 @@ test.serial('another optimiser trains with the hyper-parameters that it was give
   t.true(readFileSync(join(folder, 'adamw', 'curves.svg'), 'utf8').includes('AdamW on MNIST'));
 });
 
+test.serial('an objective is computed over its own examples before each step', async (t) => {
+  const result = await trainMnist([
+    ...['--examples', '512', '--epochs', '1', '--output', 'objective'],
+    ...['--optimizer', 'obermanprazeres', '--objective-examples', '256'],
+  ]);
+  t.is(result.exitCode, 0, result.errors);
+  t.regex(result.output, /\nTraining: .*, objective over 256 examples, seed 1\n/);
+  const [run, ...records] = readLog('objective') as [RunRecord, ...LogRecord[]];
+  t.is(run.configuration.objectiveExamples, 256);
+  const steps = records.filter((record): record is StepRecord => record.type === 'step');
+  t.is(steps.length, 4);
+  for (const { loss, stepSize, gradientNorm } of steps) {
+    t.true(Math.abs(stepSize * gradientNorm ** 2 - loss) < 1e-4 * loss);
+  }
+});
+
 for (const [options, message] of [
+  [
+    ['--objective-examples', '5'],
+    /'--objective-examples <number>' is not for alig, .* it is for polyak, obermanprazeres/,
+  ],
   [['--optimizer', 'sgd'], /error: sgd needs the option '--learning-rate <number>'/],
   [
     ['--optimizer', 'adam', '--momentum', '0.5'],

@@ -218,26 +218,57 @@ function problemsOfBpGrad({ tape, step, report, before, after, lastMoves }: Part
   const [learningRate, momentum, epsilon] = ['learningRate', 'momentum', 'epsilon'].map((name) =>
     Number(tape.hyperParameters[name]),
   ) as [number, number, number];
-  const gradients = gradientsOf(step);
-  const squares = gradients.map(
-    (values) => values?.reduce((sum, value) => sum + value * value, 0) ?? 0,
-  );
-  const norm = Math.sqrt(squares.reduce((sum, value) => sum + value, 0));
+  const norm = Math.sqrt(squaredNormOf(step));
   const size = step.loss / (norm + epsilon);
   if (!near(report.stepSize, size, tape)) {
     problems.push(`step size ${report.stepSize}, computed ${size}`);
   }
+  const moved = (i: number, k: number) => momentum * (lastMoves?.[i]?.[k] ?? 0);
+  const parted = { tape, step, before, after };
+  return [...problems, ...formulaProblems(parted, size * learningRate, moved)];
+}
+
+/** The squared norm of all gradients of a step together. */
+function squaredNormOf(step: Tape['steps'][number]): number {
+  const squares = gradientsOf(step).map(
+    (values) => values?.reduce((sum, value) => sum + value * value, 0) ?? 0,
+  );
+  return squares.reduce((sum, value) => sum + value, 0);
+}
+
+/** The smoothed step size of SPS, in double, where a step of 0 is not remembered; w -= s g. */
+function problemsOfSmoothSps({ tape, step, report, before, after }: PartedStep): string[] {
+  const setting = (name: string) => Number(tape.hyperParameters[name]);
+  const growth = setting('gamma') ** (1 / setting('batchesPerEpoch'));
+  let previous = setting('initialStepSize');
+  let size = 0;
+  for (const each of tape.steps.slice(0, tape.steps.indexOf(step) + 1)) {
+    const squared = squaredNormOf(each);
+    const polyak = each.loss / (setting('c') * squared + setting('epsilon'));
+    size = Math.sqrt(squared) < 1e-8 ? 0 : Math.min(polyak, growth * previous);
+    if (size > 0) previous = size;
+  }
+  const problems = near(report.stepSize, size, tape)
+    ? []
+    : [`step size ${report.stepSize}, computed ${size}`];
+  return [...problems, ...formulaProblems({ tape, step, before, after }, size, () => 0)];
+}
+
+/** What differs from w - size g + extra. */
+function formulaProblems(
+  { tape, step, before, after }: Pick<PartedStep, 'tape' | 'step' | 'before' | 'after'>,
+  size: number,
+  extra: (i: number, k: number) => number,
+): string[] {
   const scales = parameterMagnitudes(tape);
-  gradients.forEach((gradient, i) => {
+  return gradientsOf(step).flatMap((gradient, i) => {
     const expected = before[i]!.map(
-      (value, k) =>
-        value + momentum * (lastMoves?.[i]?.[k] ?? 0) - size * learningRate * (gradient?.[k] ?? 0),
+      (value, k) => value + extra(i, k) - size * (gradient?.[k] ?? 0),
     );
     const scale = Math.max(scales[i]!, ...expected.map(Math.abs));
     const over = excess(after[i]!, expected, scale, tape.tolerance);
-    if (!(over <= 0)) problems.push(`${tape.parameters[i]!.name}: ${over} over the formula`);
+    return over <= 0 ? [] : [`${tape.parameters[i]!.name}: ${over} over the formula`];
   });
-  return problems;
 }
 
 /**
@@ -273,6 +304,11 @@ export const byDesign: Readonly<
     from: 0,
     reason: 'the published code updates only with momentum; here it steps without as well',
     problems: problemsOfBpGrad,
+  },
+  'sps-edge-smooth-stuck': {
+    from: 6,
+    reason: 'the published step size stays 0 once it was 0; here a step of 0 is not remembered',
+    problems: problemsOfSmoothSps,
   },
 };
 

@@ -30,16 +30,7 @@ export function goldenCases<Kind extends Tape | Trajectory | ConstructionErrors>
  * Optimisers whose recorded cases createOptimizer does not know yet. golden-tapes.test.ts fails for
  * a name that it does know.
  */
-export const notYet: readonly string[] = [
-  'dfw',
-  'bpgrad',
-  'l4adam',
-  'l4mom',
-  'aprox',
-  'sps',
-  'momo',
-  'momoadam',
-];
+export const notYet: readonly string[] = [];
 
 /** The recorded cases of one kind that can be replayed. */
 export function replayedCases<Kind extends Tape | Trajectory>(kind: Kind['kind']): Kind[] {
