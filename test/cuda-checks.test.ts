@@ -13,7 +13,7 @@ const toolMissing = 77;
 for (const check of ['simt', 'sanitizers', 'injected', 'static']) {
   // One after the other: they share build folders, and each takes all processors to compile.
   test.serial(`CUDA engine without a GPU: ${check}`, async (t) => {
-    t.timeout(480_000, 'compiles the engine several times');
+    t.timeout(590_000, 'compiles the engine several times');
     const { exitCode, output } = await runNode([join('native', 'test', 'check.js'), check], {
       cwd: packageRoot,
     });

@@ -6,18 +6,17 @@ import { memoryOf, type DeviceBuffer } from './device-buffer.js';
 const oneGroup = new Int32Array();
 
 /**
- * One step over arrays in the memory of a GPU, in place, of a rule without scalars. It is enqueued:
- * the report waits for it when one of its fields is first read, and throws a NonFiniteError if the
- * step met a number that is not finite. Lists have one entry a tensor, `state` the rule's arrays of
- * each tensor, one tensor after the other.
+ * Enqueues one step over arrays in the memory of a GPU, in place. Lists have one entry a tensor,
+ * `state` the rule's arrays of each tensor, one tensor after the other. Returns what waits for the
+ * step and reads its result.
  */
-export function stepDeviceBuffers(
+export function enqueueDeviceStep(
   parameters: readonly DeviceBuffer[],
   gradients: readonly (DeviceBuffer | null)[],
   state: readonly DeviceBuffer[],
   loss: number,
   step: RuleStep,
-): StepReport {
+): () => Int32Array {
   const addonOrWhy = addonState();
   if (!addonOrWhy.addon) throw new Error(addonOrWhy.report);
   const { addon } = addonOrWhy;
@@ -29,9 +28,18 @@ export function stepDeviceBuffers(
     loss,
     packStep(step),
   );
-  return lazyReport('native-cuda', () => {
+  return () => {
     const result = new Int32Array(RESULT_WORDS);
     addon.cudaResult(memory, result);
-    return unpackReport(result, 'native-cuda');
-  }).report;
+    return result;
+  };
+}
+
+/**
+ * As {@link enqueueDeviceStep}, of a rule without scalars: the report waits for the step when one of
+ * its fields is first read, and throws a NonFiniteError if the step met a number that is not finite.
+ */
+export function stepDeviceBuffers(...step: Parameters<typeof enqueueDeviceStep>): StepReport {
+  const read = enqueueDeviceStep(...step);
+  return lazyReport('native-cuda', () => unpackReport(read(), 'native-cuda')).report;
 }

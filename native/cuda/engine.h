@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "cuda/rule_kernels.h"
 #include "cuda/runtime.h"
 #include "cuda/table.h"
 #include "engine/report.h"
@@ -13,8 +14,6 @@
 #include "engine/tensors.h"
 
 namespace tfjs_alig {
-
-struct StepState;
 
 struct CudaStepArguments {
   const StepTensor* tensors;
@@ -40,26 +39,29 @@ class CudaEngine {
   void wait() const { waitFor(stream_); }
 
  private:
-  struct Table {
-    std::size_t entries = 0;
-    std::uint64_t chunks = 0;
-    std::uint64_t gradientChunks = 0;
-    bool stepWanted = false;
+  // What a step reads from the GPU's memory.
+  struct Upload {
+    const TableEntry* table;
+    std::size_t entries;
+    GroupsOnGpu groups;
+    std::uint64_t chunks;
+    std::uint64_t gradientChunks;
+    bool stepWanted;
   };
   struct Sums {
     const double* values;
     unsigned count;
   };
 
-  Table uploadTable(const CudaStepArguments& arguments);
-  Sums shorten(std::uint64_t count);
-  void update(AliG::Form form, const Table& table);
+  Upload upload(const CudaStepArguments& arguments);
+  Sums shorten(std::uint64_t count, int lists);
 
   Stream stream_ = newStream();
-  // Recorded after the upload of a table: only then may the pinned one be filled again.
+  // Recorded after an upload: only then may the pinned memory be filled again.
   Event uploaded_ = newEvent();
-  Scratch<TableEntry, PinnedSpace> pinnedTable_;
-  Scratch<TableEntry, DeviceSpace> table_;
+  Scratch<unsigned char, PinnedSpace> pinned_;
+  Scratch<unsigned char, DeviceSpace> uploads_;
+  Scratch<float, DeviceSpace> coefficients_;
   Scratch<double, DeviceSpace> sums_;
   Scratch<double, DeviceSpace> shorterSums_;
   Scratch<StepState, DeviceSpace> state_;

@@ -53,7 +53,7 @@ int tfjs_alig_cuda_copy(TfjsAligCudaEngine* engine, void* to, const void* from, 
 // `tensors` are device pointers, the list itself is on the host and may be freed on return.
 //  - loss: a device pointer to one float, or null for lossValue;
 //  - input: `inputWords` words of engine/step_input.h, on the host, which may be freed on return;
-//  - result: device pointer to a StepResult.
+//  - result: device pointer to a StepResult, aligned as its doubles are.
 // In place (newParameter == parameter) a refused step writes nothing but the result. Out of place
 // the new arrays always get values: the old ones where the step was refused or a tensor has no
 // gradient. Without any gradient only the constraint is applied.

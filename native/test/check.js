@@ -1,10 +1,12 @@
 // The checks of the CUDA engine that need no GPU:
 //
-//   node native/test/check.js [simt] [sanitizers] [injected] [static]
+//   node native/test/check.js [simt] [sanitizers] [injected] [static [--record]]
 //
-// All of them where none is named. Exit code 0: all ran and passed; 1: one failed; 77: none failed,
-// but one could not run, and its line says what is missing. docs/gpu.md says what they show.
+// All of them where none is named; --record writes the limits of `static` anew. Exit code 0: all
+// ran and passed; 1: one failed; 77: none failed, but one could not run, and its line says what is
+// missing. docs/gpu.md says what they show.
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { injectedBugs } from './injected-bugs.js';
@@ -72,7 +74,9 @@ function build(name, targets, injected = '') {
     ]);
     configured.set(name, injected);
   }
-  runChecked(cmake, ['--build', folder, '--parallel', '--target', ...targets]);
+  // Without a number make starts everything at once, 300 MB of compiler each.
+  const processes = String(availableParallelism());
+  runChecked(cmake, ['--build', folder, '--parallel', processes, '--target', ...targets]);
   return join(folder, 'native', 'test');
 }
 
@@ -82,7 +86,9 @@ function checkSimt() {
     runChecked(join(programs, 'simt_selftest'), []);
     for (const schedule of schedules) {
       const environment = { SIMT_SCHEDULE: schedule };
-      const { stdout } = runChecked(join(programs, 'engine_test'), ['--large'], { environment });
+      // Large cases take a second each.
+      const options = schedule.startsWith('random') ? [] : ['--large'];
+      const { stdout } = runChecked(join(programs, 'engine_test'), options, { environment });
       console.log(`  ${builds[name].block} threads a block, ${schedule}: ${stdout.trim()}`);
     }
   }
@@ -120,12 +126,13 @@ function injectBugs() {
 
 function checkInjected() {
   injectBugs();
+  const programOf = (/** @type {{ name: string }} */ { name }) => `engine_test_${name}`;
   for (const bug of injectedBugs) {
-    const program = `engine_test_${bug.name}`;
+    // All of a build together, side by side: one that has been built costs nothing.
     const ofBuild = injectedBugs.filter((other) => other.build === bug.build);
     const folders = ofBuild.map((other) => join(injectedFolder, other.name)).join(';');
-    const programs = build(bug.build, [program], folders);
-    const result = run(join(programs, program), [], { environment: sanitizerEnvironment });
+    const programs = build(bug.build, ofBuild.map(programOf), folders);
+    const result = run(join(programs, programOf(bug)), [], { environment: sanitizerEnvironment });
     const output = `${result.output}${result.signal ?? ''}`;
     if (result.ok || !bug.says.test(output)) {
       throw new CheckFailure(
@@ -140,10 +147,13 @@ const checks = {
   simt: checkSimt,
   sanitizers: checkSanitizers,
   injected: checkInjected,
-  static: staticGate,
+  static: () => {
+    staticGate({ record });
+  },
 };
 
-const named = process.argv.slice(2);
+const record = process.argv.includes('--record');
+const named = process.argv.slice(2).filter((name) => name !== '--record');
 for (const name of named) {
   if (!(name in checks)) {
     console.error(`no check '${name}'; there are ${Object.keys(checks).join(', ')}`);

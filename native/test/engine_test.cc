@@ -1,16 +1,21 @@
 // The CUDA engine, run by the shim of simt/, against the CPU engine: every bit of parameters,
-// velocities and report, over a table of cases like that of test/support/step-cases.ts.
+// state, report and scalars. ALI-G goes through a table of cases like that of
+// test/support/step-cases.ts; every rule of rules/all.h, with its row of ruleRows, through the
+// cases that depend on a rule.
 #include "cpu/engine.h"
 
 #include <cuda_runtime.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <iterator>
 #include <limits>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,29 +32,163 @@ constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 using Array = std::vector<float>;
 using Sizes = std::vector<std::size_t>;
 
+// A rule with sensible settings: a new rule is a new row.
+struct RuleRow {
+  const char* name;
+  Array settings;
+  // Of two groups; one unused float for a rule without settings of a group.
+  Array groups[2];
+  Scalars scalars = {};
+  // The arrays of state that hold no negative number (second moments).
+  std::vector<int> nonNegative = {};
+};
+
+const std::vector<RuleRow>& ruleRows() {
+  // Scalars that a rule does not use come back as they were.
+  static const Scalars kUnused = {{0.1, -1e300, 5e-324, 3.0}};
+  // What a rule may find that uses them, by size.
+  static const Scalars kUsed = {{0.3, 0.02, 0.1, 3.0}};
+  const Array decaying[] = {{0.1f, 0.01f}, {0.03f, 0.2f}};  // learning rate, weight decay
+  static const std::vector<RuleRow> rows = {
+      {"alig", {0.0f, 1e-5f, 0.0f}, {{0.1f}, {3e-5f}}, kUnused},
+      {"alig-nesterov", {0.9f, 1e-5f, 0.0f}, {{0.1f}, {3e-5f}}, kUnused},
+      {"alig-adjusted", {0.9f, 1e-5f, 0.0f}, {{0.1f}, {3e-5f}}, kUnused},
+      {"sgd", {0.5f}, {decaying[0], decaying[1]}, kUnused},
+      {"sgd-momentum", {0.9f, 0.1f, 1.0f, kInfinity}, {decaying[0], decaying[1]}, kUnused},
+      {"adam", {0.1f, 0.001f, 1e-8f, 0.0f, 1.0f, 5.0f}, {decaying[0], decaying[1]}, kUnused, {1}},
+      {"amsgrad",
+       {0.1f, 0.001f, 1e-8f, 1.0f, 0.0f, kInfinity},
+       {decaying[0], decaying[1]},
+       kUnused,
+       {1, 2}},
+      {"yogi",
+       {0.1f, 0.001f, 1e-3f, 0.0f, 0.0f, kInfinity},
+       {decaying[0], decaying[1]},
+       kUnused,
+       {1}},
+      {"adagrad", {0.01f, 0.0f, 1e-10f, kInfinity}, {decaying[0], decaying[1]}, kUnused, {0}},
+      {"rmsprop", {0.1f, 0.0f, 1e-8f, 0.0f, 0.0f, 5.0f}, {decaying[0], decaying[1]}, kUnused, {0}},
+      {"rmsprop-momentum",
+       {0.1f, 0.0f, 1e-8f, 0.9f, 0.0f, kInfinity},
+       {decaying[0], decaying[1]},
+       kUnused,
+       {0}},
+      {"rmsprop-centered",
+       {0.1f, 0.0f, 1e-8f, 0.0f, 0.0f, kInfinity},
+       {decaying[0], decaying[1]},
+       kUnused,
+       {0}},
+      {"rmsprop-centered-momentum",
+       {0.1f, 1e-8f, 0.0f, 0.9f, 1.0f, kInfinity},
+       {decaying[0], decaying[1]},
+       kUnused,
+       {0}},
+      {"dfw", {0.0f, 1e-5f}, {decaying[0], decaying[1]}, kUnused},
+      {"dfw-momentum", {0.9f, 1e-5f}, {decaying[0], decaying[1]}, kUnused},
+      {"l4mom", {0.15f, 0.9f, 0.75f, 1000.0f, 1e-12f, 10.0f}, {{0.01f}, {0.2f}}, kUsed},
+      {"l4adam",
+       {0.15f, 0.9f, 0.75f, 1000.0f, 1e-12f, 10.0f, 1000.0f, 1e-4f},
+       {{0.01f}, {0.2f}},
+       kUsed,
+       {1}},
+      {"aprox", {0.7f}, {{0.1f}, {1e-5f}}, kUnused},
+      {"bpgrad", {0.0f, 1e-5f}, {decaying[0], decaying[1]}, kUnused},
+      {"bpgrad-momentum", {0.9f, 1e-5f}, {decaying[0], decaying[1]}, kUnused},
+      {"sps", {0.5f, 1e-8f, 0.01f, 1.0f}, {{0.0f}, {0.0f}}, kUnused},
+      {"sps-smooth", {0.5f, 1e-8f, 1.1f, 1e-5f}, {{0.0f}, {0.0f}}, kUsed},
+      {"momo", {0.1f, 0.1f, 0.0f, 0.0f, 1.0f, 0.01f}, {{0.0f}, {0.0f}}, kUsed},
+      {"momoadam",
+       {0.1f, 0.1f, 0.001f, 1e-8f, 0.0f, 1.0f, 0.01f, 0.0f},
+       {{0.0f}, {0.0f}},
+       kUsed,
+       {1}},
+  };
+  return rows;
+}
+
 struct Scales {
   double parameter = 1.0;
   double gradient = 1.0;
-  double velocity = 1.0;
+  double state = 1.0;
+};
+
+struct GroupCase {
+  Array settings;
+  std::int32_t stepNumber;
+};
+
+// Which new values have buffers of their own: those of the add-on's host arrays, of TensorFlow's
+// later steps (state in place), and of its first step.
+enum class Layout { kInPlace, kNewParameters, kAllNew };
+
+struct Variant {
+  Layout layout;
+  bool lossOnDevice;
+  bool misaligned;
+
+  std::string name() const {
+    static const char* const kLayouts[] = {"in place", "new parameters", "all new"};
+    return std::string(kLayouts[static_cast<int>(layout)]) +
+           (lossOnDevice ? ", loss on the device" : ", loss by value") +
+           (misaligned ? ", misaligned" : "");
+  }
+};
+
+constexpr Variant kVariants[] = {
+    {Layout::kInPlace, false, false},
+    {Layout::kNewParameters, true, false},
+    {Layout::kAllNew, true, true},
+    {Layout::kInPlace, true, true},
 };
 
 struct Case {
   std::string title;
   Sizes sizes;
-  Scales scales;
-  AliG::Settings settings = {0.1f, 0.9f, 1e-5f, 0.0f, 0.0f};
+  std::size_t rule;  // its number
+  Array settings;
+  std::vector<GroupCase> groups;  // tensor i is of group i modulo their number
+  Scalars scalars = {};
+  std::vector<int> nonNegative = {};
+  Scales scales = {};
   float maxNorm = kInfinity;
   float loss = 0.7f;
-  std::vector<std::size_t> withoutGradient;
-  // Put into the middle of the last gradient or parameter.
+  std::vector<std::size_t> withoutGradient = {};
+  // Put into the middle of the last gradient, parameter or array of state.
   float gradientFlaw = 0.0f;
   float parameterFlaw = 0.0f;
+  float stateFlaw = 0.0f;
   // Not 0: the values of NOTE [order of additions], by this seed.
   std::uint32_t orderSeed = 0;
   int steps = 3;
   // Too much for fibers under a sanitizer.
   bool large = false;
+  // Of kVariants, which are run: all where the engine's own parts are tried.
+  std::vector<std::size_t> variants = {0, 1, 2, 3};
 };
+
+std::size_t numberOf(const std::string& name) {
+  for (std::size_t rule = 0; rule < kRules; ++rule) {
+    if (ruleFunctions()[rule].name == name) return rule;
+  }
+  throw std::invalid_argument("there is no rule '" + name + "'");
+}
+
+// A case of one group, of the first settings of a rule's row.
+Case caseOf(const std::string& name, std::string title, Sizes sizes) {
+  for (const RuleRow& row : ruleRows()) {
+    if (row.name != name) continue;
+    Case each = {};
+    each.title = std::move(title);
+    each.sizes = std::move(sizes);
+    each.rule = numberOf(name);
+    each.settings = row.settings;
+    each.groups = {{row.groups[0], 1}};
+    each.scalars = row.scalars;
+    each.nonNegative = row.nonNegative;
+    return each;
+  }
+  throw std::invalid_argument("the rule '" + name + "' has no row");
+}
 
 // The generator of test/support/random.ts.
 class RandomNumbers {
@@ -82,10 +221,7 @@ std::vector<Case> casesOfShapes() {
                         5 * kChunkSize - 7};
   std::vector<Case> cases;
   const auto add = [&](std::string title, Sizes sizes) -> Case& {
-    Case each;
-    each.title = std::move(title);
-    each.sizes = std::move(sizes);
-    return cases.emplace_back(std::move(each));
+    return cases.emplace_back(caseOf("alig-nesterov", std::move(title), std::move(sizes)));
   };
   add("no tensor", {});
   add("one element", {1});
@@ -105,24 +241,26 @@ std::vector<Case> casesOfShapes() {
   Case& thousand = add("1,000 tensors", manySizes(1000, 7919, 1500, 0));
   thousand.steps = 1;
   thousand.large = true;
+  thousand.variants = {2};
   Case& many = add("more chunks than a chunk has elements", manySizes(kChunkSize + 600, 1, 3, 1));
   many.steps = 1;
   many.large = true;
+  many.variants = {2};
   many.maxNorm = 3.0f;
   Case& big = add("three millions of elements", {600000, 3, 900001, 1300007});
   big.steps = 1;
   big.large = true;
+  big.variants = {2};
   return cases;
 }
 
 std::vector<Case> casesOfValues() {
   const Sizes mixed = {1, 700, kLaneCount + 3, kChunkSize + 5};
+  constexpr std::size_t kEpsilon = 1;
+  constexpr std::size_t kLowerBound = 2;
   std::vector<Case> cases;
-  const auto add = [&](std::string title) -> Case& {
-    Case each;
-    each.title = std::move(title);
-    each.sizes = mixed;
-    return cases.emplace_back(std::move(each));
+  const auto add = [&](std::string title, const char* rule = "alig-nesterov") -> Case& {
+    return cases.emplace_back(caseOf(rule, std::move(title), mixed));
   };
   add("denormal gradients").scales.gradient = 1e-41;
   add("denormal parameters").scales = {1e-40, 1e-38, 1e-38};
@@ -140,19 +278,19 @@ std::vector<Case> casesOfValues() {
   add("all gradients 0").scales.gradient = 0.0;
   Case& noEpsilon = add("all gradients 0, epsilon 0");
   noEpsilon.scales.gradient = 0.0;
-  noEpsilon.settings.epsilon = 0.0f;
+  noEpsilon.settings[kEpsilon] = 0.0f;
   add("loss 0").loss = 0.0f;
   Case& below = add("loss below its lower bound");
   below.loss = -3.0f;
-  below.settings.lowerBound = -2.0f;
+  below.settings[kLowerBound] = -2.0f;
   add("infinite loss").loss = kInfinity;
   Case& nanLoss = add("loss that is not a number, projected");
   nanLoss.loss = kNaN;
   nanLoss.maxNorm = 0.5f;
   Case& infiniteStep = add("an infinite step size");
   infiniteStep.scales.gradient = 1e-30;
-  infiniteStep.settings.epsilon = 0.0f;
-  infiniteStep.settings.maximalLearningRate = kInfinity;
+  infiniteStep.settings[kEpsilon] = 0.0f;
+  infiniteStep.groups[0].settings = {kInfinity};
   Case& infiniteGradient = add("an infinite gradient, projected");
   infiniteGradient.gradientFlaw = kInfinity;
   infiniteGradient.maxNorm = 0.5f;
@@ -174,17 +312,62 @@ std::vector<Case> casesOfValues() {
   noneFar.withoutGradient = {0, 1, 2, 3};
   noneFar.maxNorm = 1e9f;
   noneFar.loss = kInfinity;
-  add("no momentum").settings.momentum = 0.0f;
-  add("adjusted momentum").settings.adjustedMomentum = 1.0f;
-  add("no maximal learning rate").settings.maximalLearningRate = kInfinity;
-  add("a small maximal learning rate").settings.maximalLearningRate = 1e-4f;
-  Case& plainBall = add("the ball active, no momentum");
-  plainBall.settings.momentum = 0.0f;
-  plainBall.maxNorm = 3.0f;
-  add("the ball active, momentum").maxNorm = 3.0f;
-  Case& adjustedBall = add("the ball active, adjusted momentum");
-  adjustedBall.settings.adjustedMomentum = 1.0f;
-  adjustedBall.maxNorm = 3.0f;
+  add("no maximal learning rate").groups[0].settings = {kInfinity};
+  add("a small maximal learning rate").groups[0].settings = {1e-4f};
+  return cases;
+}
+
+const RuleFunctions* ruleOfMostSums() {
+  return std::max_element(
+      ruleFunctions(), ruleFunctions() + kRules,
+      [](const RuleFunctions& one, const RuleFunctions& other) { return one.sums < other.sums; });
+}
+
+// What depends on a rule: its formulas at the borders of quads, rows and chunks, two groups, its
+// refusals and its scalars. A variant each, in turn.
+std::vector<Case> casesOfRule(const RuleRow& row) {
+  const Sizes sizes = {3, kLaneCount + 2, 0, kChunkSize + 6};
+  const RuleFunctions& rule = ruleFunctions()[numberOf(row.name)];
+  std::vector<Case> cases;
+  const auto add = [&](const std::string& title) -> Case& {
+    Case each = caseOf(row.name, std::string(row.name) + ": " + title, sizes);
+    each.groups.push_back({row.groups[1], 40});
+    each.steps = 2;
+    each.variants = {cases.size() % std::size(kVariants)};
+    return cases.emplace_back(std::move(each));
+  };
+  add("two groups").steps = 3;
+  add("the ball active").maxNorm = 0.5f;
+  add("denormal numbers").scales = {1e-40, 1e-38, 3e-38};
+  add("huge gradients").scales.gradient = 3e38;
+  add("all gradients 0").scales.gradient = 0.0;
+  Case& partly = add("tensors without gradient, projected");
+  partly.withoutGradient = {0, 2};
+  partly.maxNorm = 0.5f;
+  Case& refused = add("a gradient that is not a number, projected");
+  refused.gradientFlaw = kNaN;
+  refused.maxNorm = 0.5f;
+  Case& infinite = add("tensors without gradient, an infinite gradient");
+  infinite.gradientFlaw = kInfinity;
+  infinite.withoutGradient = {1};
+  Case& loss = add("a loss that is not a number");
+  loss.loss = kNaN;
+  loss.withoutGradient = {0};
+  Case& none = add("no gradient at all, projected");
+  none.withoutGradient = {0, 1, 2, 3};
+  none.maxNorm = 0.5f;
+  Case& parameter = add("a parameter that is infinite");
+  parameter.parameterFlaw = kInfinity;
+  parameter.maxNorm = 0.5f;
+  if (rule.states > 0) add("a state that is not a number").stateFlaw = kNaN;
+  // One rule is enough for what all share.
+  if (&rule == ruleOfMostSums() && rule.sums > 1) {
+    Case& many = add("more chunks than a chunk has elements");
+    many.sizes = manySizes(kChunkSize + 600, 1, 3, 1);
+    many.steps = 1;
+    many.large = true;
+    many.variants = {2};
+  }
   return cases;
 }
 
@@ -201,11 +384,12 @@ std::vector<Case> casesOfOrder() {
   const Sizes shapes[] = {{kLaneCount}, {3 * kLaneCount + 5}, {5, 2 * kLaneCount, 3}, {kChunkSize}};
   std::vector<Case> cases;
   for (std::uint32_t seed = 1; seed <= 240; ++seed) {
-    Case each;
-    each.title = "order of additions, seed " + std::to_string(seed);
     // A chunk for each element: the order in which the sums of chunks are added.
-    each.sizes = seed % 12 == 0 ? Sizes(150, 1) : shapes[seed % std::size(shapes)];
-    each.settings = {1.0f / kLarge / kLarge, 0.0f, 0.0f, -1.0f / (1ull << 52), 0.0f};
+    Case each = caseOf("alig", "order of additions, seed " + std::to_string(seed),
+                       seed % 12 == 0 ? Sizes(150, 1) : shapes[seed % std::size(shapes)]);
+    each.settings = {0.0f, 0.0f, -1.0f / (1ull << 52)};
+    each.groups[0].settings = {1.0f / kLarge / kLarge};
+    each.variants = {2};
     each.maxNorm = kLarge;
     each.loss = 1.0f;
     each.orderSeed = seed;
@@ -236,11 +420,13 @@ void fillForOrder(std::vector<Array>& arrays, RandomNumbers& random) {
   *values[large] = kLarge;
 }
 
+int statesOf(const Case& each) { return ruleFunctions()[each.rule].states; }
+
 // Values of a case on the host.
 struct Values {
   std::vector<Array> parameters;
   std::vector<Array> gradients;
-  std::vector<Array> velocities;
+  std::vector<Array> state[kMostStates];
 };
 
 Values valuesOf(const Case& each) {
@@ -256,7 +442,12 @@ Values valuesOf(const Case& each) {
   Values values;
   values.parameters = arrays(each.scales.parameter);
   values.gradients = arrays(each.scales.gradient);
-  values.velocities = arrays(each.scales.velocity);
+  for (int k = 0; k < statesOf(each); ++k) values.state[k] = arrays(each.scales.state);
+  for (const int k : each.nonNegative) {
+    for (Array& array : values.state[k]) {
+      for (float& value : array) value = std::fabs(value);
+    }
+  }
   if (each.orderSeed) {
     fillForOrder(values.gradients, random);
     fillForOrder(values.parameters, random);
@@ -267,6 +458,7 @@ Values valuesOf(const Case& each) {
   if (!each.sizes.empty()) {
     putFlaw(values.gradients.back(), each.gradientFlaw);
     putFlaw(values.parameters.back(), each.parameterFlaw);
+    if (statesOf(each) > 0) putFlaw(values.state[statesOf(each) - 1].back(), each.stateFlaw);
   }
   return values;
 }
@@ -280,32 +472,56 @@ bool hasGradient(const Case& each, std::size_t tensor) {
 
 bool stepWanted(const Case& each) { return each.withoutGradient.size() < each.sizes.size(); }
 
-bool usesMomentum(const Case& each) { return AliG::form(each.settings) != AliG::Form::kPlain; }
+// The input of a case's step (engine/step_input.h), which the one before gave these scalars.
+Array inputOf(const Case& each, std::size_t step, const Scalars& scalars) {
+  const auto stepsBefore = static_cast<std::int32_t>(step);
+  StepInput::Header header = {};
+  header.rule = static_cast<std::int32_t>(each.rule);
+  header.stepNumber = each.groups[0].stepNumber + stepsBefore;
+  header.ball = {each.maxNorm};
+  header.groupCount = static_cast<std::int32_t>(each.groups.size());
+  header.scalars = scalars;
+  Array words(kHeaderWords);
+  std::memcpy(words.data(), &header, sizeof header);
+  words.insert(words.end(), each.settings.begin(), each.settings.end());
+  for (const GroupCase& group : each.groups) {
+    words.insert(words.end(), group.settings.begin(), group.settings.end());
+    const std::int32_t stepNumber = group.stepNumber + stepsBefore;
+    std::memcpy(&words.emplace_back(), &stepNumber, sizeof stepNumber);
+  }
+  return words;
+}
+
+std::uint32_t groupOf(const Case& each, std::size_t tensor) {
+  return static_cast<std::uint32_t>(tensor % each.groups.size());
+}
 
 // One step of the CPU engine, in place.
-StepReport stepOnCpu(const Case& each, Values& values) {
+StepResult stepOnCpu(const Case& each, const Array& input, Values& values) {
   std::vector<StepTensor> tensors;
   for (std::size_t i = 0; i < each.sizes.size(); ++i) {
     StepTensor tensor = {};
     tensor.size = each.sizes[i];
+    tensor.group = groupOf(each, i);
     tensor.gradient = hasGradient(each, i) ? values.gradients[i].data() : nullptr;
     tensor.parameter = values.parameters[i].data();
     tensor.newParameter = values.parameters[i].data();
-    tensor.velocity = values.velocities[i].data();
-    tensor.newVelocity = values.velocities[i].data();
+    for (int k = 0; k < statesOf(each); ++k) {
+      tensor.state[k] = tensor.newState[k] = values.state[k][i].data();
+    }
     // An empty vector may have no address, and then would count as a missing gradient.
     static const float kEmpty = 0.0f;
     if (hasGradient(each, i) && !tensor.gradient) tensor.gradient = &kEmpty;
     tensors.push_back(tensor);
   }
-  CpuStep step(std::move(tensors), each.loss, each.settings, L2Ball{each.maxNorm});
+  CpuStep step(std::move(tensors), each.loss, readStepInput(input.data(), input.size()));
   if (stepWanted(each)) {
     step.update();
   } else {
     step.measureParameters();
   }
   if (step.projects()) step.project();
-  return step.report();
+  return step.result();
 }
 
 int failures = 0;
@@ -319,11 +535,13 @@ void expect(bool condition, const std::string& where, const std::string& what) {
 }
 
 // NaN equals NaN: its sign and payload differ between processors and are not part of the contract.
-bool sameBits(float one, float other) {
+template <class Number>
+bool sameBits(Number one, Number other) {
   return std::memcmp(&one, &other, sizeof one) == 0 || (std::isnan(one) && std::isnan(other));
 }
 
-void expectSame(const float* computed, const float* expected, std::size_t size,
+template <class Number>
+void expectSame(const Number* computed, const Number* expected, std::size_t size,
                 const std::string& where) {
   for (std::size_t i = 0; i < size; ++i) {
     if (sameBits(computed[i], expected[i])) continue;
@@ -399,24 +617,8 @@ class DeviceArray {
   Caller caller_;
 };
 
-// Which new values have buffers of their own: those of the add-on's host arrays, of TensorFlow's
-// later steps (velocities in place), and of its first step.
-enum class Layout { kInPlace, kNewParameters, kAllNew };
-
-struct Variant {
-  Layout layout;
-  bool lossOnDevice;
-  bool misaligned;
-
-  std::string name() const {
-    static const char* const kLayouts[] = {"in place", "new parameters", "all new"};
-    return std::string(kLayouts[static_cast<int>(layout)]) +
-           (lossOnDevice ? ", loss on the device" : ", loss by value") +
-           (misaligned ? ", misaligned" : "");
-  }
-};
-
 using DevicePointer = std::unique_ptr<DeviceArray>;
+using DeviceArrays = std::vector<DevicePointer>;
 
 // The steps of a case, on the device and on the CPU.
 class Run {
@@ -426,6 +628,7 @@ class Run {
         case_(each),
         variant_(variant),
         where_(each.title + " (" + variant.name() + ")"),
+        scalars_(each.scalars),
         expected_(valuesOf(each)),
         before_(expected_),
         loss_(upload(Array{each.loss}, 0)) {
@@ -436,12 +639,11 @@ class Run {
       };
       gradients_.push_back(upload(expected_.gradients[i], shift(0)));
       parameters_.push_back(upload(expected_.parameters[i], shift(1)));
-      velocities_.push_back(upload(expected_.velocities[i], shift(2)));
-      if (variant.layout != Layout::kInPlace) {
-        newParameters_.push_back(fresh(each.sizes[i], shift(3)));
-      }
-      if (variant.layout == Layout::kAllNew) {
-        newVelocities_.push_back(fresh(each.sizes[i], shift(1)));
+      if (ownParameters()) newParameters_.push_back(fresh(each.sizes[i], shift(3)));
+      for (int k = 0; k < statesOf(each); ++k) {
+        const std::size_t array = static_cast<std::size_t>(k) + 2;
+        state_[k].push_back(upload(expected_.state[k][i], shift(array)));
+        if (ownState()) newState_[k].push_back(fresh(each.sizes[i], shift(array + 3)));
       }
     }
   }
@@ -452,50 +654,57 @@ class Run {
     for (std::size_t i = 0; i < case_.sizes.size(); ++i) {
       StepTensor tensor = {};
       tensor.size = case_.sizes[i];
+      tensor.group = groupOf(case_, i);
       tensor.gradient = hasGradient(case_, i) ? gradients_[i]->data() : nullptr;
       tensor.parameter = parameters_[i]->data();
       tensor.newParameter = (ownParameters() ? newParameters_ : parameters_)[i]->data();
-      if (usesMomentum(case_) || ownVelocities()) {
-        tensor.velocity = velocities_[i]->data();
-        tensor.newVelocity = (ownVelocities() ? newVelocities_ : velocities_)[i]->data();
+      for (int k = 0; k < statesOf(case_); ++k) {
+        tensor.state[k] = state_[k][i]->data();
+        tensor.newState[k] = (ownState() ? newState_ : state_)[k][i]->data();
       }
       tensors.push_back(tensor);
     }
-    float settings[AliG::kSettings + 1];
-    std::memcpy(settings, &case_.settings, sizeof case_.settings);
-    settings[AliG::kSettings] = case_.maxNorm;
-    reports_.push_back(fresh(kReportFields, reports_.size() % 4));
+    const Array input = inputOf(case_, results_.size(), scalars_);
+    // Aligned for the doubles in it.
+    results_.push_back(fresh(kResultWords, results_.size() % 2 * 2));
     Caller caller;
     caller.check(tfjs_alig_cuda_step(engine_, tensors.data(), tensors.size(),
                                      variant_.lossOnDevice ? loss_->data() : nullptr,
-                                     variant_.lossOnDevice ? kNaN : case_.loss, settings,
-                                     reports_.back()->data(), caller.error()),
+                                     variant_.lossOnDevice ? kNaN : case_.loss, input.data(),
+                                     input.size(), results_.back()->data(), caller.error()),
                  "step");
     if (ownParameters()) parameters_.swap(newParameters_);
-    if (ownVelocities()) velocities_.swap(newVelocities_);
+    if (ownState()) std::swap(state_, newState_);
     before_ = expected_;
-    expectedReports_.push_back(stepOnCpu(case_, expected_));
+    expectedResults_.push_back(stepOnCpu(case_, input, expected_));
+    scalars_ = expectedResults_.back().scalars;
   }
 
   void compare() {
-    for (std::size_t i = 0; i < reports_.size(); ++i) {
-      const Array computed = reports_[i]->download();
-      float expected[kReportFields];
-      std::memcpy(expected, &expectedReports_[i], sizeof expected);
-      expectSame(computed.data(), expected, kReportFields,
-                 where_ + ", report of step " + std::to_string(i));
+    for (std::size_t i = 0; i < results_.size(); ++i) {
+      const std::string where = where_ + ", step " + std::to_string(i);
+      const Array words = results_[i]->download();
+      StepResult computed;
+      std::memcpy(&computed, words.data(), sizeof computed);
+      const StepResult& expected = expectedResults_[i];
+      expectSame(&computed.report.status, &expected.report.status,
+                 sizeof(StepReport) / sizeof(float), where + ", report");
+      expectSame(computed.scalars.values, expected.scalars.values, kMostScalars,
+                 where + ", scalars");
     }
     compare(parameters_, expected_.parameters, "parameters");
-    compare(velocities_, expected_.velocities, "velocities");
     compare(gradients_, expected_.gradients, "gradients");
     // What the last step read is as it was.
     if (ownParameters()) compare(newParameters_, before_.parameters, "old parameters");
-    if (ownVelocities()) compare(newVelocities_, before_.velocities, "old velocities");
+    for (int k = 0; k < statesOf(case_); ++k) {
+      compare(state_[k], expected_.state[k], "state");
+      if (ownState()) compare(newState_[k], before_.state[k], "old state");
+    }
   }
 
  private:
   bool ownParameters() const { return variant_.layout != Layout::kInPlace; }
-  bool ownVelocities() const { return variant_.layout == Layout::kAllNew; }
+  bool ownState() const { return variant_.layout == Layout::kAllNew; }
 
   DevicePointer fresh(std::size_t size, std::size_t shift) const {
     return std::make_unique<DeviceArray>(engine_, size, shift);
@@ -507,7 +716,7 @@ class Run {
     return copy;
   }
 
-  void compare(const std::vector<DevicePointer>& computed, const std::vector<Array>& expected,
+  void compare(const DeviceArrays& computed, const std::vector<Array>& expected,
                const char* what) const {
     for (std::size_t i = 0; i < expected.size(); ++i) {
       expectSame(computed[i]->download().data(), expected[i].data(), expected[i].size(),
@@ -519,31 +728,39 @@ class Run {
   const Case& case_;
   Variant variant_;
   std::string where_;
+  Scalars scalars_;
   Values expected_;
   Values before_;
-  std::vector<StepReport> expectedReports_;
+  std::vector<StepResult> expectedResults_;
   DevicePointer loss_;
-  std::vector<DevicePointer> gradients_;
-  std::vector<DevicePointer> parameters_;
-  std::vector<DevicePointer> velocities_;
-  std::vector<DevicePointer> newParameters_;
-  std::vector<DevicePointer> newVelocities_;
-  std::vector<DevicePointer> reports_;
+  DeviceArrays gradients_;
+  DeviceArrays parameters_;
+  DeviceArrays newParameters_;
+  DeviceArrays state_[kMostStates];
+  DeviceArrays newState_[kMostStates];
+  DeviceArrays results_;
 };
 
 void testCase(const Engine& engine, const Case& each) {
-  static const Variant kVariants[] = {
-      {Layout::kInPlace, false, false},
-      {Layout::kNewParameters, true, false},
-      {Layout::kAllNew, true, true},
-      {Layout::kInPlace, true, true},
-  };
-  for (const Variant& variant : kVariants) {
-    // One variant of what takes a second each, or does not depend on it.
-    if ((each.large || each.orderSeed) && &variant != &kVariants[2]) continue;
-    Run run(engine, each, variant);
+  for (const std::size_t variant : each.variants) {
+    Run run(engine, each, kVariants[variant]);
     for (int i = 0; i < each.steps; ++i) run.step();
     run.compare();
+  }
+}
+
+// Each rule has a row, of the right length.
+void testRows() {
+  for (std::size_t rule = 0; rule < kRules; ++rule) {
+    const RuleFunctions& functions = ruleFunctions()[rule];
+    const Case each = caseOf(functions.name, "", {});
+    expect(each.settings.size() == functions.settingsWords, functions.name, "settings of its row");
+    for (const RuleRow& row : ruleRows()) {
+      if (row.name != std::string(functions.name)) continue;
+      for (const Array& group : row.groups) {
+        expect(group.size() + 1 == functions.groupWords, row.name, "settings of its row's groups");
+      }
+    }
   }
 }
 
@@ -575,15 +792,17 @@ void testOtherStream(const Engine& engine) {
   float gradient = 2.0f;
   DeviceArray parameterArray(engine, 1, 0);
   DeviceArray gradientArray(engine, 1, 0);
-  DeviceArray reportArray(engine, kReportFields, 0);
+  DeviceArray result(engine, kResultWords, 0);
   parameterArray.upload(&parameter);
   cudaMemcpyAsync(gradientArray.data(), &gradient, sizeof gradient, cudaMemcpyHostToDevice, stream);
   caller.check(tfjs_alig_cuda_wait_for_device(engine, caller.error()), "wait_for_device");
-  const StepTensor tensor = {
-      1, gradientArray.data(), parameterArray.data(), parameterArray.data(), nullptr, nullptr};
-  const float settings[] = {0.25f, 0.0f, 0.0f, 0.0f, 0.0f, kInfinity};
-  caller.check(tfjs_alig_cuda_step(engine, &tensor, 1, nullptr, 100.0f, settings,
-                                   reportArray.data(), caller.error()),
+  StepTensor tensor = {
+      1, gradientArray.data(), parameterArray.data(), parameterArray.data(), {}, {}, 0};
+  Case each = caseOf("alig", where, {1});
+  each.groups[0].settings = {0.25f};
+  const Array input = inputOf(each, 0, each.scalars);
+  caller.check(tfjs_alig_cuda_step(engine, &tensor, 1, nullptr, 100.0f, input.data(), input.size(),
+                                   result.data(), caller.error()),
                "step");
   caller.check(tfjs_alig_cuda_wait(engine, caller.error()), "wait");
   expect(parameterArray.download()[0] == 0.5f, where, "the gradient was not waited for");
@@ -610,25 +829,33 @@ void testErrors(const Engine& engine) {
   expect(std::strcmp(tfjs_alig_cuda_version(), TFJS_ALIG_VERSION) == 0, where, "the version");
 
   DeviceArray array(engine, 4, 0);
-  DeviceArray reportArray(engine, kReportFields, 0);
-  const auto step = [&](const StepTensor& tensor, float momentum, float radius) {
-    const float settings[] = {0.1f, momentum, 0.0f, 0.0f, 0.0f, radius};
-    return tfjs_alig_cuda_step(engine, &tensor, 1, nullptr, 1.0f, settings, reportArray.data(),
-                               caller.error());
+  DeviceArray result(engine, kResultWords, 0);
+  const auto step = [&](const StepTensor& tensor, const char* rule, float radius) {
+    Case each = caseOf(rule, where, {4});
+    each.maxNorm = radius;
+    const Array input = inputOf(each, 0, each.scalars);
+    return tfjs_alig_cuda_step(engine, &tensor, 1, nullptr, 1.0f, input.data(), input.size(),
+                               result.data(), caller.error());
   };
   float* const data = array.data();
-  expectMessage(step({4, data, data, data, nullptr, nullptr}, 0.9f, kInfinity),
-                "tensor 0 has a gradient but no velocity");
-  expectMessage(step({4, data, data, nullptr, nullptr, nullptr}, 0.0f, kInfinity),
+  expectMessage(step({4, data, data, data, {}, {}, 0}, "alig-nesterov", kInfinity),
+                "tensor 0 has a gradient but not all the state that rule 'alig-nesterov' needs");
+  expectMessage(step({4, data, data, nullptr, {}, {}, 0}, "alig", kInfinity),
                 "no place for its new parameter");
-  expectMessage(step({4, nullptr, data, nullptr, nullptr, nullptr}, 0.0f, 1.0f),
+  expectMessage(step({4, nullptr, data, nullptr, {}, {}, 0}, "alig", 1.0f),
                 "no place for its new parameter");
-  expectMessage(step({4, data, nullptr, data, nullptr, nullptr}, 0.0f, 1.0f), "no parameter");
-  expectMessage(step({4, data, data, data, data, nullptr}, 0.0f, 1.0f), "without the other");
-  expectMessage(step({std::size_t{1} << 50, data, data, data, nullptr, nullptr}, 0.0f, 1.0f),
+  expectMessage(step({4, data, nullptr, data, {}, {}, 0}, "alig", 1.0f), "no parameter");
+  expectMessage(step({4, data, data, data, {data}, {}, 0}, "alig-nesterov", 1.0f),
+                "without the other");
+  expectMessage(step({4, data, data, data, {}, {}, 1}, "alig", 1.0f),
+                "tensor 0 is of group 1, but there are 1");
+  expectMessage(step({std::size_t{1} << 50, data, data, data, {}, {}, 0}, "alig", 1.0f),
                 "too many parameters");
-  caller.check(step({4, nullptr, data, nullptr, nullptr, nullptr}, 0.0f, kInfinity),
+  caller.check(step({4, nullptr, data, nullptr, {}, {}, 0}, "alig", kInfinity),
                "a step that has no place to write and needs none");
+  expectMessage(tfjs_alig_cuda_step(engine, nullptr, 0, nullptr, 1.0f, &kNaN, 1, result.data(),
+                                    caller.error()),
+                "a step's input has no header");
   caller.check(tfjs_alig_cuda_wait(engine, caller.error()), "wait");
 
   char small[8];
@@ -645,6 +872,10 @@ int runAll(bool large) {
   std::vector<Case> cases = casesOfShapes();
   for (Case& each : casesOfValues()) cases.push_back(std::move(each));
   for (Case& each : casesOfOrder()) cases.push_back(std::move(each));
+  for (const RuleRow& row : ruleRows()) {
+    for (Case& each : casesOfRule(row)) cases.push_back(std::move(each));
+  }
+  testRows();
   int ran = 0;
   {
     const Engine engine;

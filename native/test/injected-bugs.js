@@ -15,7 +15,7 @@
 export const injectedBugs = [
   {
     name: 'missing-barrier',
-    file: 'kernels.h',
+    file: 'block.h',
     find: '  __syncthreads();\n',
     replace: '',
     build: 'thread',
@@ -26,42 +26,40 @@ export const injectedBugs = [
     // right, so that only the race detector can see it.
     name: 'shared-array-reused',
     file: 'kernels.h',
-    find: '  const double squaredNorm = addChunkSums<kBlock>(sums, count);',
+    find: '  const double squaredNorm = addChunkSums(sums, count);',
     replace:
-      '  addChunkSums<kBlock>(sums, count);\n' +
-      '  const double squaredNorm = addChunkSums<kBlock>(sums, count);',
+      '  addChunkSums(sums, count);\n  const double squaredNorm = addChunkSums(sums, count);',
     build: 'thread',
     says: /data race/,
   },
   {
     name: 'off-by-one',
-    file: 'kernels.h',
-    find: '} else if (i < size) {',
-    replace: '} else if (i <= size) {',
+    file: 'block.h',
+    find: 'size - i < kQuad ? size - i : kQuad',
+    replace: 'kQuad',
     build: 'address',
     says: /heap-buffer-overflow/,
   },
   {
     name: 'misaligned-vector',
-    file: 'kernels.h',
-    find: 'return reinterpret_cast<std::uintptr_t>(pointer) % sizeof(float4) == 0;',
-    replace: 'return pointer != nullptr;',
+    file: 'block.h',
+    find: '(pointer) % sizeof(float4) == 0;',
+    replace: '(pointer) % sizeof(float) == 0;',
     build: 'address',
     says: /misaligned address/,
   },
   {
     // Two blocks write to one place.
     name: 'grid-race',
-    file: 'kernels.h',
-    find: '  const double sum = addLanes<kBlock>(lanes);\n  if (threadIdx.x == 0) sums[blockIdx.x] = sum;\n}\n\n__device__',
-    replace:
-      '  const double sum = addLanes<kBlock>(lanes);\n  if (threadIdx.x == 0) sums[blockIdx.x / 2] = sum;\n}\n\n__device__',
+    file: 'rules.cu',
+    find: 'if (threadIdx.x == 0) sums[blockIdx.x] = sum;',
+    replace: 'if (threadIdx.x == 0) sums[blockIdx.x / 2] = sum;',
     build: 'thread',
     says: /data race/,
   },
   {
     name: 'partial-warp-mask',
-    file: 'kernels.h',
+    file: 'block.h',
     find: 'kWholeWarp = 0xffffffffu;',
     replace: 'kWholeWarp = 0x0000ffffu;',
     build: 'plain',
@@ -78,7 +76,7 @@ export const injectedBugs = [
   },
   {
     name: 'order-of-lanes',
-    file: 'kernels.h',
+    file: 'block.h',
     find: 'return (sums[0] + sums[2]) + (sums[1] + sums[3]);',
     replace: 'return (sums[0] + sums[1]) + (sums[2] + sums[3]);',
     build: 'plain',
@@ -86,7 +84,7 @@ export const injectedBugs = [
   },
   {
     name: 'order-of-threads',
-    file: 'kernels.h',
+    file: 'block.h',
     find: 'for (int half = kWarpSize / 2; half > 0; half /= 2) {',
     replace: 'for (int half = 1; half < kWarpSize; half *= 2) {',
     build: 'plain',
@@ -94,11 +92,52 @@ export const injectedBugs = [
   },
   {
     name: 'order-of-warps',
-    file: 'kernels.h',
+    file: 'block.h',
     find: 'for (int half = kWarps / 2; half > 0; half /= 2) {\n#pragma unroll\n      for (int other = 0; other < half; ++other) warps[other] += warps[other + half];',
     replace:
       'for (int half = 1; half < kWarps; half *= 2) {\n#pragma unroll\n      for (int other = 0; other + half < kWarps; other += 2 * half) warps[other] += warps[other + half];',
     build: 'plain',
     says: /FAILED order of additions/,
+  },
+  {
+    name: 'coefficients-of-another-group',
+    file: 'rules.cu',
+    find: '(coefficients)[tensor.group];',
+    replace: '(coefficients)[0];',
+    build: 'plain',
+    says: /FAILED .*: two groups .*, parameters/,
+  },
+  {
+    name: 'refused-step-updates',
+    file: 'rules.cu',
+    find: 'if (tensor.gradient && !state->refused) {',
+    replace: 'if (tensor.gradient && state) {',
+    build: 'plain',
+    says: /FAILED .*(infinite loss|not a number).*, parameters/,
+  },
+  {
+    // The sums of a rule that has several share one array for the exchange between warps.
+    name: 'missing-barrier-between-sums',
+    file: 'rules.cu',
+    find: '    if (k > 0) __syncthreads();\n    const double sum = addLanes(lanes[k]);',
+    replace: '    const double sum = addLanes(lanes[k]);',
+    build: 'thread',
+    says: /data race/,
+  },
+  {
+    name: 'factor-forgotten',
+    file: 'rules.cu',
+    find: '= factors[k] * sum;',
+    replace: '= (k > 0 ? 1.0 : factors[k]) * sum;',
+    build: 'plain',
+    says: /FAILED .*, report/,
+  },
+  {
+    name: 'factors-of-another-group',
+    file: 'rules.cu',
+    find: 'groups.factors + tensor.group * Rule::kSums',
+    replace: 'groups.factors',
+    build: 'plain',
+    says: /FAILED .*: two groups .*, report/,
   },
 ];

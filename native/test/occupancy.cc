@@ -1,6 +1,6 @@
-// How many blocks of a kernel fit on a multiprocessor, by NVIDIA's cuda_occupancy.h, which needs no
-// GPU: occupancy COMPUTE_CAPABILITY REGISTERS SHARED_BYTES THREADS prints the part of the
-// multiprocessor's threads in percent.
+// How many blocks of kernels fit on a multiprocessor, by NVIDIA's cuda_occupancy.h, which needs no
+// GPU: occupancy COMPUTE_CAPABILITY THREADS [REGISTERS SHARED_BYTES]... prints for each kernel the
+// part of the multiprocessor's threads in percent.
 #include <cuda_occupancy.h>
 
 #include <cstdio>
@@ -54,12 +54,15 @@ int occupancy(const Multiprocessor& chip, int registers, std::size_t shared, int
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count != 5) return 2;
+  if (count < 3 || count % 2 == 0) return 2;
   for (const Multiprocessor& chip : kMultiprocessors) {
     if (chip.capability != std::atoi(arguments[1])) continue;
-    std::printf("%d\n", occupancy(chip, std::atoi(arguments[2]),
-                                  static_cast<std::size_t>(std::atoi(arguments[3])),
-                                  std::atoi(arguments[4])));
+    const int threads = std::atoi(arguments[2]);
+    for (int i = 3; i < count; i += 2) {
+      std::printf("%d\n",
+                  occupancy(chip, std::atoi(arguments[i]),
+                            static_cast<std::size_t>(std::atoi(arguments[i + 1])), threads));
+    }
     return 0;
   }
   return 2;

@@ -1,7 +1,7 @@
 // What the compiled kernels are like, read off without a GPU: no spills and no local memory, 16-byte
 // loads and stores, no generic ones, registers and theoretical occupancy within static-limits.json.
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, delimiter, join } from 'node:path';
 import {
   CheckFailure,
   checksFolder,
@@ -16,12 +16,20 @@ import {
 const threads = 256;
 const folder = join(checksFolder, 'static');
 
-/** Passes of 4 bytes over all parameters that the memory kernels make, from their code. */
-const passes = {
-  measureGradients: { reads: 1, writes: 0 },
-  updateParameters: { reads: 3, writes: 2 },
-  projectParameters: { reads: 1, writes: 1 },
-};
+/** The kernels that pass over all parameters, and whether they write any. */
+const memoryKernels = new Map([
+  ['measureGradients', { writes: false }],
+  ['measureTerms', { writes: false }],
+  ['updateParameters', { writes: true }],
+  ['projectParameters', { writes: true }],
+]);
+
+/**
+ * Passes of 4 bytes over all parameters by ALI-G with momentum, from the code: gradients to measure,
+ * then three arrays read and two written, and one read and written where it is projected.
+ */
+const passesInside = 1 + 3 + 2;
+const passesProjected = passesInside + 2;
 
 /** Bytes of memory a second; data sheets. */
 const bandwidths = { 'A100 80GB': 2.04e12, 'H100 SXM': 3.35e12, H200: 4.8e12 };
@@ -46,32 +54,41 @@ function findDisassembler() {
   return { PATH: `${programs}${delimiter}${process.env.PATH}` };
 }
 
-/** AliG::Form, in its order. */
-const forms = ['plain', 'Nesterov', 'adjusted'];
-
 /**
- * A kernel's name from its mangled one: measureGradients, updateParameters (plain), ...
+ * A kernel's name from its mangled one: measureGradients, updateParameters (AliG), or, of a rule
+ * that is a template of numbers, updateParameters (RmsPropOf<1,0>).
  * @param {string} mangled
  */
 function kernelName(mangled) {
-  const [, length = '0', rest = ''] = /^_ZN9tfjs_alig(\d+)(.*)$/.exec(mangled) ?? [];
-  const form = /FormE(\d)E/.exec(rest)?.[1];
-  const name = rest.slice(0, Number(length));
-  return form === undefined ? name : `${name} (${forms[Number(form)]})`;
+  const nameAndRest = (/** @type {RegExpExecArray | null} */ match) => {
+    const [, length = '0', text = ''] = match ?? [];
+    return [text.slice(0, Number(length)), text.slice(Number(length))];
+  };
+  const [kernel, ofKernel] = nameAndRest(/^_ZN9tfjs_alig(\d+)(.*)$/.exec(mangled));
+  const [rule, ofRule] = nameAndRest(/^INS_(\d+)(.*)$/.exec(ofKernel));
+  if (rule === '') return kernel;
+  const numbers = /^I((?:L[a-z]\d+E)+)E/.exec(ofRule)?.[1].match(/\d+/g);
+  return `${kernel} (${rule}${numbers ? `<${numbers.join()}>` : ''})`;
 }
 
+/** The files that nvcc compiles. */
+const sources = readFileSync(join(packageRoot, 'native', 'cuda', 'sources.txt'), 'utf8')
+  .split('\n')
+  .filter((source) => source.endsWith('.cu'));
+
 /**
- * Compiles for one architecture; registers and shared memory of each kernel, as ptxas says.
+ * Compiles a file for one architecture; registers and shared memory of each kernel, as ptxas says.
  * @param {string} nvcc
  * @param {string} architecture
+ * @param {string} source
  */
-function compile(nvcc, architecture) {
-  const cubin = join(folder, `${architecture}.cubin`);
+function compile(nvcc, architecture, source) {
+  const cubin = join(folder, `${basename(source)}.${architecture}.cubin`);
   const { output } = runChecked(nvcc, [
     ...['-std=c++17', '-O3', '-fmad=false', `-arch=${architecture}`, '-Inative'],
     ...['-Werror', 'all-warnings', '-Xcompiler', '-Wall,-Wextra'],
     ...['-Xptxas', '-v,-warn-spills,-warn-lmem-usage,-Werror'],
-    ...['-cubin', '-o', cubin, 'native/cuda/engine.cu'],
+    ...['-cubin', '-o', cubin, source],
   ]);
   const kernels = new Map();
   let current = '';
@@ -116,7 +133,78 @@ function count(counts, pattern) {
   return sum;
 }
 
-export function staticGate() {
+/**
+ * All kernels of one architecture with what is limited and what was counted.
+ * @param {string} nvcc
+ * @param {string} architecture
+ * @param {string} occupancyProgram
+ * @param {NodeJS.ProcessEnv} environment
+ */
+function kernelsOf(nvcc, architecture, occupancyProgram, environment) {
+  const measured = sources.flatMap((source) => {
+    const { cubin, kernels } = compile(nvcc, architecture, source);
+    const listings = instructions(cubin, environment);
+    return Array.from(kernels, ([kernel, { registers, shared }]) => ({
+      ...{ architecture, kernel, registers, shared },
+      counts: listings.get(kernel) ?? new Map(),
+    }));
+  });
+  const { stdout } = runChecked(occupancyProgram, [
+    ...[architecture.slice(3), String(threads)],
+    ...measured.flatMap(({ registers, shared }) => [String(registers), String(shared)]),
+  ]);
+  const occupancies = stdout.trim().split('\n').map(Number);
+  return measured.map((kernel, i) => ({ ...kernel, occupancy: occupancies[i] }));
+}
+
+/**
+ * What is wrong with one kernel.
+ * @param {ReturnType<typeof kernelsOf>[number]} measured
+ * @param {{ registers: number, occupancy: number } | undefined} limit
+ */
+function problemsOf({ kernel, registers, occupancy, counts }, limit) {
+  const problems = [];
+  if (limit === undefined) {
+    problems.push(`no limits in static-limits.json: node native/test/check.js static --record`);
+  } else {
+    if (registers > limit.registers) {
+      problems.push(`${registers} registers, more than ${limit.registers}`);
+    }
+    if (occupancy < limit.occupancy) {
+      problems.push(`an occupancy of ${occupancy} %, less than ${limit.occupancy} %`);
+    }
+  }
+  if (counts.size === 0) problems.push('no instruction was read');
+  if (count(counts, /^(LD|ST)(\.|$)/) > 0) problems.push('a generic load or store');
+  if (count(counts, /^(LDL|STL)/) > 0) problems.push('a load or store of local memory');
+  const memory = memoryKernels.get(kernel.split(' ')[0]);
+  if (memory && count(counts, /^LDG.*\.128/) === 0) problems.push('no 16-byte load');
+  if (memory?.writes && count(counts, /^STG.*\.128/) === 0) problems.push('no 16-byte store');
+  return problems;
+}
+
+/**
+ * The text of static-limits.json, a line for each kernel.
+ * @param {Record<string, Record<string, { registers: number, occupancy: number }>>} limits
+ */
+function limitsText(limits) {
+  const architectures = Object.entries(limits).map(([architecture, ofKernels]) => {
+    const lines = Object.entries(ofKernels)
+      .map(
+        ([kernel, { registers, occupancy }]) =>
+          `    "${kernel}": { "registers": ${registers}, "occupancy": ${occupancy} }`,
+      )
+      .sort();
+    return `  "${architecture}": {\n${lines.join(',\n')}\n  }`;
+  });
+  return `{\n${architectures.join(',\n')}\n}\n`;
+}
+
+/**
+ * @param {{ record: boolean }} options record: writes what was measured as the new limits, for
+ *   kernels of a new rule or another nvcc
+ */
+export function staticGate({ record }) {
   const { nvcc, include } = findCuda();
   const compiler = findProgram(['g++', 'clang++'], 'apt-get install g++ (Debian)');
   const environment = findDisassembler();
@@ -132,24 +220,23 @@ export function staticGate() {
 
   const problems = [];
   const rows = [];
-  for (const [architecture, limitsOfKernels] of Object.entries(limits)) {
+  for (const architecture of Object.keys(limits)) {
     if (!known.includes(architecture)) {
       throw new MissingTool(`this nvcc does not know ${architecture}: install CUDA 12.8 or later`);
     }
-    const { cubin, kernels } = compile(nvcc, architecture);
-    const listings = instructions(cubin, environment);
-    const wanted = Object.keys(limitsOfKernels).sort().join(', ');
-    if ([...kernels.keys()].sort().join(', ') !== wanted) {
-      problems.push(`${architecture}: kernels are not those of static-limits.json: ${wanted}`);
-    }
-    for (const [kernel, { registers, shared }] of kernels) {
-      const counts = listings.get(kernel) ?? new Map();
-      const { stdout } = runChecked(
-        occupancyProgram,
-        [architecture.slice(3), registers, shared, threads].map(String),
+    const kernels = kernelsOf(nvcc, architecture, occupancyProgram, environment);
+    if (record) {
+      limits[architecture] = Object.fromEntries(
+        kernels.map(({ kernel, registers, occupancy }) => [kernel, { registers, occupancy }]),
       );
-      const occupancy = Number(stdout);
-      const row = {
+    }
+    const names = new Set(kernels.map(({ kernel }) => kernel));
+    for (const gone of Object.keys(limits[architecture]).filter((name) => !names.has(name))) {
+      problems.push(`${architecture}: there is no kernel ${gone}, which static-limits.json names`);
+    }
+    for (const measured of kernels) {
+      const { kernel, registers, occupancy, shared, counts } = measured;
+      rows.push({
         architecture,
         kernel,
         registers,
@@ -157,37 +244,20 @@ export function staticGate() {
         shared,
         'LDG.128': count(counts, /^LDG.*\.128/),
         'STG.128': count(counts, /^STG.*\.128/),
-      };
-      rows.push(row);
-      const fail = (text) => problems.push(`${architecture}, ${kernel}: ${text}`);
-      const limit = limitsOfKernels[kernel];
-      if (limit && registers > limit.registers) {
-        fail(`${registers} registers, more than ${limit.registers}`);
+      });
+      for (const problem of problemsOf(measured, limits[architecture][kernel])) {
+        problems.push(`${architecture}, ${kernel}: ${problem}`);
       }
-      if (limit && occupancy < limit.occupancy) {
-        fail(`an occupancy of ${occupancy} %, less than ${limit.occupancy} %`);
-      }
-      if (counts.size === 0) fail('no instruction was read');
-      if (count(counts, /^(LD|ST)(\.|$)/) > 0) fail('a generic load or store');
-      if (count(counts, /^(LDL|STL)/) > 0) fail('a load or store of local memory');
-      const traffic = passes[kernel.split(' ')[0]];
-      if (traffic && row['LDG.128'] === 0) fail('no 16-byte load');
-      if (traffic && traffic.writes > 0 && row['STG.128'] === 0) fail('no 16-byte store');
     }
   }
   console.table(rows);
+  if (record) writeFileSync(limitsPath, limitsText(limits));
 
-  const bytes = Object.fromEntries(
-    Object.entries(passes).map(([kernel, { reads, writes }]) => [kernel, 4 * (reads + writes)]),
-  );
-  const inside = bytes.measureGradients + bytes.updateParameters;
-  const outside = inside + bytes.projectParameters;
-  console.log(`  bytes a parameter: ${JSON.stringify(bytes)}`);
   for (const [gpu, bandwidth] of Object.entries(bandwidths)) {
-    const floor = (total) => ((1e9 * total) / bandwidth) * 1000;
+    const floor = (passes) => ((1e9 * 4 * passes) / bandwidth) * 1000;
     console.log(
-      `  floor for 1e9 parameters on ${gpu}: ${floor(inside).toFixed(2)} ms, ` +
-        `${floor(outside).toFixed(2)} ms with projection`,
+      `  floor of ALI-G with momentum and 1e9 parameters on ${gpu}: ` +
+        `${floor(passesInside).toFixed(2)} ms, ${floor(passesProjected).toFixed(2)} ms projected`,
     );
   }
   if (problems.length > 0) throw new CheckFailure(problems.join('\n'));
