@@ -198,7 +198,7 @@ test.serial("another form's folder is not mixed up", async (t) => {
 });
 
 for (const [name, runs] of [
-  ['figure-3', 2],
+  ['figure-3', 8],
   ['figure-3-long', 1],
 ] as const) {
   test.serial(`experiment ${name} --quick`, async (t) => {
