@@ -1,6 +1,6 @@
 /** Adam and AMSGrad in TypeScript, bit for bit the formulas of native/rules/adam.h. */
 import * as tf from '@tensorflow/tfjs-core';
-import { divideNoNan, integerPower, storedState } from './formula.js';
+import { divideNoNan, storedState } from './formula.js';
 import {
   decayedGradient,
   givenLearningRate,
@@ -9,15 +9,23 @@ import {
   type ClippingSettings,
   type LearningRateSettings,
 } from './given-learning-rate.js';
+import {
+  decayOf,
+  movingAverage,
+  portableAverage,
+  portableSquareAverage,
+  squareAverage,
+  sumOfWeights,
+} from './moments.js';
 import { defineRule, type Group, type Rule } from './rule.js';
 
 const { fround } = Math;
 
 /** Hyper-parameters of all groups together. */
 export type AdamSettings = ClippingSettings & {
-  /** 1 - beta1, to the digits of a float32; the header says why it is not beta1. */
+  /** 1 - beta1; native/rules/moments.h says why it is not beta1. */
   readonly firstMomentWeight: number;
-  /** 1 - beta2, to the digits of a float32. */
+  /** 1 - beta2 */
   readonly secondMomentWeight: number;
   readonly epsilon: number;
   /** 1 or 0. */
@@ -67,10 +75,8 @@ function adamCoefficients(
 ): AdamCoefficients {
   const { firstMomentWeight, secondMomentWeight, epsilon } = settings;
   const { learningRate, weightDecay } = group.settings;
-  const beta1 = 1 - firstMomentWeight;
-  const beta2 = 1 - secondMomentWeight;
-  const stepSize = learningRate / (1 - integerPower(beta1, group.stepNumber));
-  const rootCorrection = Math.sqrt(1 - integerPower(beta2, group.stepNumber));
+  const stepSize = learningRate / sumOfWeights(firstMomentWeight, group.stepNumber);
+  const rootCorrection = Math.sqrt(sumOfWeights(secondMomentWeight, group.stepNumber));
   const before = settings.epsilonBeforeBiasCorrection !== 0;
   const decoupled = settings.decoupledWeightDecay !== 0;
   const shrinkage = decoupled ? learningRate * weightDecay : 0;
@@ -78,9 +84,9 @@ function adamCoefficients(
     gradientScale: fround(gradientScale),
     weightDecay: decoupled ? 0 : weightDecay,
     parameterScale: fround(1 - shrinkage),
-    beta1: fround(beta1),
+    beta1: decayOf(firstMomentWeight),
     firstMomentWeight,
-    beta2: fround(beta2),
+    beta2: decayOf(secondMomentWeight),
     secondMomentWeight,
     stepSize: fround(before ? stepSize * rootCorrection : stepSize),
     rootFactor: fround(before ? 1 : 1 / rootCorrection),
@@ -122,9 +128,7 @@ export function defineAdam({
       const [first, second, maximum] = state as [Float32Array, Float32Array, Float32Array];
       for (let i = 0; i < parameter.length; i++) {
         const decayed = decayedGradient(coefficients, gradient[i]!, parameter[i]!);
-        const m = storedState(
-          fround(fround(beta1 * first[i]!) + fround(firstMomentWeight * decayed)),
-        );
+        const m = movingAverage(beta1, firstMomentWeight, first[i]!, decayed);
         first[i] = m;
         const next = secondMoment(coefficients, decayed, second[i]!);
         let v = storedState(next);
@@ -148,7 +152,7 @@ export function defineAdam({
           const own = coefficients[tensor.group]!;
           const [first, second, maximum] = tensor.state as [tf.Tensor, tf.Tensor, tf.Tensor];
           const gradient = decayed(tensor, own.weightDecay);
-          const m = tf.add(tf.mul(first, own.beta1), tf.mul(gradient, own.firstMomentWeight));
+          const m = portableAverage(own.beta1, own.firstMomentWeight, first, gradient);
           const v = portableSecondMoment(own, gradient, second);
           const state = [m, v, ...(keepsMaximum ? [tf.maximum(v, maximum)] : [])];
           const root = tf.add(tf.mul(tf.sqrt(state.at(-1)!), own.rootFactor), own.epsilon);
@@ -162,13 +166,13 @@ export function defineAdam({
 }
 
 /** v = beta2 v + (1 - beta2) g^2 */
-const movingAverage: Pick<AdamForm, 'secondMoment' | 'portableSecondMoment'> = {
+const averagedSquares: Pick<AdamForm, 'secondMoment' | 'portableSecondMoment'> = {
   secondMoment: ({ beta2, secondMomentWeight }, gradient, moment) =>
-    fround(fround(beta2 * moment) + fround(fround(secondMomentWeight * gradient) * gradient)),
+    squareAverage(beta2, secondMomentWeight, moment, gradient),
   portableSecondMoment: ({ beta2, secondMomentWeight }, gradient, moment) =>
-    tf.add(tf.mul(moment, beta2), tf.mul(tf.mul(gradient, secondMomentWeight), gradient)),
+    portableSquareAverage(beta2, secondMomentWeight, moment, gradient),
 };
 
-export const adam = defineAdam({ ...movingAverage, name: 'adam', keepsMaximum: false });
+export const adam = defineAdam({ ...averagedSquares, name: 'adam', keepsMaximum: false });
 
-export const amsGrad = defineAdam({ ...movingAverage, name: 'amsgrad', keepsMaximum: true });
+export const amsGrad = defineAdam({ ...averagedSquares, name: 'amsgrad', keepsMaximum: true });

@@ -1,6 +1,6 @@
 /** BPGrad in TypeScript, bit for bit the formulas of native/rules/bpgrad.h. */
 import * as tf from '@tensorflow/tfjs-core';
-import { ratio, storedState } from './formula.js';
+import { penalizedGradient, ratio, storedState } from './formula.js';
 import {
   defineRule,
   type Decision,
@@ -36,10 +36,6 @@ type Coefficients = {
 };
 
 type BPGradRule = RuleOf<BPGradSettings, BPGradGroupSettings, number, Coefficients>;
-
-function decayedGradient(weightDecay: number, gradient: number, parameter: number): number {
-  return fround(gradient + fround(weightDecay * parameter));
-}
 
 /** Of both forms: the one without momentum has no state. */
 function portableForm({
@@ -87,7 +83,7 @@ const stepSize = {
 
   measure(weightDecay, gradient, parameter, _, i, terms) {
     const w = parameter[i]!;
-    const decayed = decayedGradient(weightDecay, gradient[i]!, w);
+    const decayed = penalizedGradient(weightDecay, gradient[i]!, w);
     terms[1] = decayed * decayed;
     terms[2] = w * w;
   },
@@ -120,7 +116,7 @@ export const bpGrad = defineRule<
   update({ weightDecay, stepSize: size }, gradient, parameter) {
     for (let i = 0; i < parameter.length; i++) {
       const w = parameter[i]!;
-      parameter[i] = w - fround(size * decayedGradient(weightDecay, gradient[i]!, w));
+      parameter[i] = w - fround(size * penalizedGradient(weightDecay, gradient[i]!, w));
     }
   },
 });
@@ -140,7 +136,7 @@ export const bpGradMomentum = defineRule<
     const velocity = state[0]!;
     for (let i = 0; i < parameter.length; i++) {
       const w = parameter[i]!;
-      const step = fround(size * decayedGradient(weightDecay, gradient[i]!, w));
+      const step = fround(size * penalizedGradient(weightDecay, gradient[i]!, w));
       const next = storedState(fround(fround(momentum * velocity[i]!) - step));
       velocity[i] = next;
       parameter[i] = w + next;

@@ -11,6 +11,15 @@ export function divideNoNan(numerator: number, denominator: number): number {
   return denominator === 0 ? 0 : Math.fround(numerator / denominator);
 }
 
+/** The gradient of the loss with the penalty (lambda / 2) |w|^2. */
+export function penalizedGradient(
+  weightDecay: number,
+  gradient: number,
+  parameter: number,
+): number {
+  return Math.fround(gradient + Math.fround(weightDecay * parameter));
+}
+
 /** base^exponent by repeated squaring: Math.pow has other last bits than C++ and CUDA. */
 export function integerPower(base: number, exponent: number): number {
   let power = 1;

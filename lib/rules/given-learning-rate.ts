@@ -3,6 +3,7 @@
  * native/rules/given_learning_rate.h.
  */
 import * as tf from '@tensorflow/tfjs-core';
+import { penalizedGradient } from './formula.js';
 import {
   meanOverGroups,
   type DecideInput,
@@ -45,7 +46,7 @@ export function decayedGradient(
   gradient: number,
   parameter: number,
 ): number {
-  return fround(fround(gradient * gradientScale) + fround(weightDecay * parameter));
+  return penalizedGradient(weightDecay, fround(gradient * gradientScale), parameter);
 }
 
 /** The parts of such a rule that do not depend on its formula. */

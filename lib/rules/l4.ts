@@ -1,6 +1,6 @@
 /** L4 in TypeScript, bit for bit the formulas of native/rules/l4.h. */
 import * as tf from '@tensorflow/tfjs-core';
-import { divideNoNan, ratio } from './formula.js';
+import { divideNoNan, penalizedGradient, ratio } from './formula.js';
 import {
   biasCorrection,
   decayOf,
@@ -174,7 +174,7 @@ function l4MomAverage(
   parameter: number,
   average: number,
 ): number {
-  const decayed = fround(gradient + fround(weightDecay * parameter));
+  const decayed = penalizedGradient(weightDecay, gradient, parameter);
   return movingAverage(gradientDecay, gradientWeight, average, decayed);
 }
 
@@ -270,7 +270,7 @@ function l4AdamSquareAverage(
   parameter: number,
   squareAverage: number,
 ): number {
-  const decayed = fround(gradient + fround(weightDecay * parameter));
+  const decayed = penalizedGradient(weightDecay, gradient, parameter);
   return movingSquareAverage(squareDecay, squareWeight, squareAverage, decayed);
 }
 

@@ -29,14 +29,24 @@ export function movingAverage(
   return storedState(fround(fround(decay * average) + fround(weight * value)));
 }
 
-/** decay average + weight value^2 */
+/** decay average + weight value^2, not yet as it is stored */
+export function squareAverage(
+  decay: number,
+  weight: number,
+  average: number,
+  value: number,
+): number {
+  return fround(fround(decay * average) + fround(fround(weight * value) * value));
+}
+
+/** {@link squareAverage} as it is stored. */
 export function movingSquareAverage(
   decay: number,
   weight: number,
   average: number,
   value: number,
 ): number {
-  return storedState(fround(fround(decay * average) + fround(fround(weight * value) * value)));
+  return storedState(squareAverage(decay, weight, average, value));
 }
 
 /** {@link movingAverage} in tfjs ops. */

@@ -9,6 +9,13 @@ import {
   type ClippingSettings,
   type LearningRateSettings,
 } from './given-learning-rate.js';
+import {
+  decayOf,
+  movingAverage,
+  movingSquareAverage,
+  portableAverage,
+  portableSquareAverage,
+} from './moments.js';
 import { portableRoot, rootWithEpsilon, type RootEpsilons } from './root.js';
 import { defineRule, type Group, type Rule } from './rule.js';
 
@@ -17,7 +24,7 @@ const { fround } = Math;
 /** Hyper-parameters of all groups together. */
 export type RmsPropSettings = ClippingSettings &
   RootEpsilons & {
-    /** 1 - rho, to the digits of a float32. */
+    /** 1 - rho */
     readonly averageWeight: number;
     /** mu */
     readonly momentum: number;
@@ -56,7 +63,7 @@ function defineRmsProp(centered: boolean, hasMomentum: boolean): Rule {
     return {
       gradientScale: fround(gradientScale),
       weightDecay,
-      averageDecay: fround(1 - averageWeight),
+      averageDecay: decayOf(averageWeight),
       averageWeight,
       insideEpsilon,
       outsideEpsilon,
@@ -94,14 +101,10 @@ function defineRmsProp(centered: boolean, hasMomentum: boolean): Rule {
       const buffer = state.at(-1)!;
       for (let i = 0; i < parameter.length; i++) {
         const decayed = decayedGradient(coefficients, gradient[i]!, parameter[i]!);
-        const newSquare = fround(fround(averageWeight * decayed) * decayed);
-        let square = storedState(fround(fround(averageDecay * squareAverage[i]!) + newSquare));
+        let square = movingSquareAverage(averageDecay, averageWeight, squareAverage[i]!, decayed);
         squareAverage[i] = square;
         if (centered) {
-          const newGradient = fround(averageWeight * decayed);
-          const average = storedState(
-            fround(fround(averageDecay * gradientAverage[i]!) + newGradient),
-          );
+          const average = movingAverage(averageDecay, averageWeight, gradientAverage[i]!, decayed);
           gradientAverage[i] = average;
           // Rounding can make the variance negative, where the published code gives NaN.
           square = Math.abs(fround(square - fround(average * average)));
@@ -125,13 +128,11 @@ function defineRmsProp(centered: boolean, hasMomentum: boolean): Rule {
         update(tensor) {
           const own = coefficients[tensor.group]!;
           const gradient = decayed(tensor, own.weightDecay);
-          const weighted = tf.mul(gradient, own.averageWeight);
-          const averaged = (average: tf.Tensor, next: tf.Tensor) =>
-            tf.add(tf.mul(average, own.averageDecay), next);
-          let square = averaged(tensor.state[0]!, tf.mul(weighted, gradient));
+          const { averageDecay: decay, averageWeight: weight } = own;
+          let square = portableSquareAverage(decay, weight, tensor.state[0]!, gradient);
           const state = [square];
           if (centered) {
-            const average = averaged(tensor.state[1]!, weighted);
+            const average = portableAverage(decay, weight, tensor.state[1]!, gradient);
             state.push(average);
             square = tf.abs(tf.sub(square, tf.square(average)));
           }

@@ -6,6 +6,7 @@
 #define TFJS_ALIG_RULES_ADAM_H_
 
 #include "rules/given_learning_rate.h"
+#include "rules/moments.h"
 
 namespace tfjs_alig {
 
@@ -16,10 +17,8 @@ template <class Form>
 struct AdamOf : GivenLearningRate<Form> {
   using typename GivenLearningRate<Form>::Decision;
   struct Settings {
-    // 1 - beta1 and 1 - beta2, to the digits of a float32: 1 - beta2 would be wrong in the fifth
-    // digit if beta2 = 0.999 were rounded first.
-    float firstMomentWeight;
-    float secondMomentWeight;
+    float firstMomentWeight;   // 1 - beta1
+    float secondMomentWeight;  // 1 - beta2
     float epsilon;
     float epsilonBeforeBiasCorrection;  // 1 or 0
     float decoupledWeightDecay;         // 1 or 0
@@ -29,10 +28,8 @@ struct AdamOf : GivenLearningRate<Form> {
     float gradientScale;
     float weightDecay;     // 0 where it is decoupled
     float parameterScale;  // 1 where it is not
-    float beta1;
-    float firstMomentWeight;
-    float beta2;
-    float secondMomentWeight;
+    Averaging firstMoment;
+    Averaging secondMoment;
     float stepSize;
     float rootFactor;
     float epsilon;
@@ -42,6 +39,8 @@ struct AdamOf : GivenLearningRate<Form> {
                                                      const Group<Form>& group,
                                                      const Decision& decision) {
     const double rate = group.settings.learningRate;
+    // Not by averagingOf and sumOfWeights: nvcc 13.0 then spills a register of the decision
+    // (sm_90).
     const double beta1 = 1.0 - static_cast<double>(settings.firstMomentWeight);
     const double beta2 = 1.0 - static_cast<double>(settings.secondMomentWeight);
     const double stepSize = rate / (1.0 - integerPower(beta1, group.stepNumber));
@@ -53,10 +52,8 @@ struct AdamOf : GivenLearningRate<Form> {
     return {static_cast<float>(decision.gradientScale),
             decoupled ? 0.0f : group.settings.weightDecay,
             static_cast<float>(1.0 - shrinkage),
-            static_cast<float>(beta1),
-            settings.firstMomentWeight,
-            static_cast<float>(beta2),
-            settings.secondMomentWeight,
+            {static_cast<float>(beta1), settings.firstMomentWeight},
+            {static_cast<float>(beta2), settings.secondMomentWeight},
             static_cast<float>(before ? stepSize * rootCorrection : stepSize),
             static_cast<float>(before ? 1.0 : 1.0 / rootCorrection),
             settings.epsilon};
@@ -66,8 +63,7 @@ struct AdamOf : GivenLearningRate<Form> {
                                        float& parameter, float* state) {
     const float decayed =
         decayedGradient(coefficients.gradientScale, coefficients.weightDecay, gradient, parameter);
-    state[0] =
-        storedState(coefficients.beta1 * state[0] + coefficients.firstMomentWeight * decayed);
+    state[0] = movingAverage(coefficients.firstMoment, state[0], decayed);
     const float secondMoment = Form::secondMoment(coefficients, decayed, state[1]);
     float scalingMoment = secondMoment;
     if constexpr (Form::kStates == 3) {
@@ -86,7 +82,7 @@ struct AdamOf : GivenLearningRate<Form> {
   // v = beta2 v + (1 - beta2) g^2, not yet as it is stored
   static TFJS_ALIG_FORMULA float secondMoment(const Coefficients& coefficients, float gradient,
                                               float moment) {
-    return coefficients.beta2 * moment + (coefficients.secondMomentWeight * gradient) * gradient;
+    return squareAverage(coefficients.secondMoment, moment, gradient);
   }
 };
 

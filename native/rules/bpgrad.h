@@ -44,14 +44,9 @@ struct BPGradStepSize {
     return sum == 2 ? static_cast<double>(group.settings.weightDecay) / 2.0 : 1.0;
   }
 
-  static TFJS_ALIG_FORMULA float decayedGradient(float weightDecay, float gradient,
-                                                 float parameter) {
-    return gradient + weightDecay * parameter;
-  }
-
   static TFJS_ALIG_FORMULA void measure(const Measuring& measuring, float gradient, float parameter,
                                         const float*, Term* terms) {
-    const float decayed = decayedGradient(measuring.weightDecay, gradient, parameter);
+    const float decayed = penalizedGradient(measuring.weightDecay, gradient, parameter);
     terms[0] = {decayed, decayed};
     terms[1] = {parameter, parameter};
   }
@@ -81,7 +76,7 @@ struct BPGrad : BPGradStepSize<BPGrad> {
   static TFJS_ALIG_FORMULA void update(const Coefficients& coefficients, float gradient,
                                        float& parameter, float*) {
     parameter = parameter - coefficients.stepSize *
-                                decayedGradient(coefficients.weightDecay, gradient, parameter);
+                                penalizedGradient(coefficients.weightDecay, gradient, parameter);
   }
 };
 
@@ -93,7 +88,7 @@ struct BPGradMomentum : BPGradStepSize<BPGradMomentum> {
   static TFJS_ALIG_FORMULA void update(const Coefficients& coefficients, float gradient,
                                        float& parameter, float* velocity) {
     const float step =
-        coefficients.stepSize * decayedGradient(coefficients.weightDecay, gradient, parameter);
+        coefficients.stepSize * penalizedGradient(coefficients.weightDecay, gradient, parameter);
     velocity[0] = storedState(coefficients.momentum * velocity[0] - step);
     parameter = parameter + velocity[0];
   }

@@ -32,6 +32,11 @@ TFJS_ALIG_FORMULA float divideNoNan(float numerator, float denominator) {
   return denominator == 0.0f ? 0.0f : quotient;
 }
 
+// The gradient of the loss with the penalty (lambda / 2) |w|^2.
+TFJS_ALIG_FORMULA float penalizedGradient(float weightDecay, float gradient, float parameter) {
+  return gradient + weightDecay * parameter;
+}
+
 }  // namespace tfjs_alig
 
 #endif  // TFJS_ALIG_RULES_FORMULA_H_

@@ -40,7 +40,7 @@ struct GivenLearningRate {
 // The gradient as it is used: clipped, then with the penalty's (lambda / 2) |w|^2.
 TFJS_ALIG_FORMULA float decayedGradient(float gradientScale, float weightDecay, float gradient,
                                         float parameter) {
-  return gradient * gradientScale + weightDecay * parameter;
+  return penalizedGradient(weightDecay, gradient * gradientScale, parameter);
 }
 
 }  // namespace tfjs_alig

@@ -93,7 +93,7 @@ struct L4Mom : L4StepSize<L4Mom, L4MomSettings> {
   static TFJS_ALIG_FORMULA float newAverage(const Measuring& measuring, float gradient,
                                             float parameter, float average) {
     return movingAverage(measuring.gradientAveraging, average,
-                         gradient + measuring.weightDecay * parameter);
+                         penalizedGradient(measuring.weightDecay, gradient, parameter));
   }
 
   static TFJS_ALIG_FORMULA void measure(const Measuring& measuring, float gradient, float parameter,
@@ -156,7 +156,7 @@ struct L4Adam : L4StepSize<L4Adam, L4AdamSettings> {
   // The new averages, and v without the bias correction of m.
   static TFJS_ALIG_FORMULA float direction(const Measuring& measuring, float gradient,
                                            float parameter, float& average, float& squareAverage) {
-    const float decayed = gradient + measuring.weightDecay * parameter;
+    const float decayed = penalizedGradient(measuring.weightDecay, gradient, parameter);
     average = movingAverage(measuring.gradientAveraging, average, decayed);
     squareAverage = movingSquareAverage(measuring.squareAveraging, squareAverage, decayed);
     return divideNoNan(average,

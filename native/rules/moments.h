@@ -32,10 +32,15 @@ TFJS_ALIG_FORMULA float movingAverage(const Averaging& averaging, float average,
   return storedState(averaging.decay * average + averaging.weight * value);
 }
 
-// Of the squares: multiplied in this order a square overflows later than its average.
+// Of the squares, not yet as it is stored: multiplied in this order a square overflows later than
+// its average.
+TFJS_ALIG_FORMULA float squareAverage(const Averaging& averaging, float average, float value) {
+  return averaging.decay * average + (averaging.weight * value) * value;
+}
+
 TFJS_ALIG_FORMULA float movingSquareAverage(const Averaging& averaging, float average,
                                             float value) {
-  return storedState(averaging.decay * average + (averaging.weight * value) * value);
+  return storedState(squareAverage(averaging, average, value));
 }
 
 }  // namespace tfjs_alig

@@ -5,6 +5,7 @@
 #define TFJS_ALIG_RULES_RMSPROP_H_
 
 #include "rules/given_learning_rate.h"
+#include "rules/moments.h"
 #include "rules/root.h"
 
 namespace tfjs_alig {
@@ -17,7 +18,7 @@ template <bool kCentered, bool kHasMomentum>
 struct RmsPropOf : GivenLearningRate<RmsPropOf<kCentered, kHasMomentum>> {
   using typename GivenLearningRate<RmsPropOf>::Decision;
   struct Settings {
-    float averageWeight;  // 1 - rho, to the digits of a float32
+    float averageWeight;  // 1 - rho
     float insideEpsilon;  // one of the two epsilons is 0
     float outsideEpsilon;
     float momentum;            // mu
@@ -27,8 +28,7 @@ struct RmsPropOf : GivenLearningRate<RmsPropOf<kCentered, kHasMomentum>> {
   struct Coefficients {
     float gradientScale;
     float weightDecay;
-    float averageDecay;  // rho
-    float averageWeight;
+    Averaging averaging;
     float insideEpsilon;
     float outsideEpsilon;
     float momentum;
@@ -46,8 +46,7 @@ struct RmsPropOf : GivenLearningRate<RmsPropOf<kCentered, kHasMomentum>> {
     const bool inside = !kHasMomentum || settings.rateInsideMomentum != 0.0f;
     return {static_cast<float>(decision.gradientScale),
             group.settings.weightDecay,
-            static_cast<float>(1.0 - static_cast<double>(settings.averageWeight)),
-            settings.averageWeight,
+            averagingOf(settings.averageWeight),
             settings.insideEpsilon,
             settings.outsideEpsilon,
             settings.momentum,
@@ -57,14 +56,12 @@ struct RmsPropOf : GivenLearningRate<RmsPropOf<kCentered, kHasMomentum>> {
 
   static TFJS_ALIG_FORMULA void update(const Coefficients& coefficients, float gradient,
                                        float& parameter, float* state) {
-    const float decay = coefficients.averageDecay;
-    const float weight = coefficients.averageWeight;
     const float decayed =
         decayedGradient(coefficients.gradientScale, coefficients.weightDecay, gradient, parameter);
-    state[0] = storedState(decay * state[0] + (weight * decayed) * decayed);
+    state[0] = movingSquareAverage(coefficients.averaging, state[0], decayed);
     float square = state[0];
     if constexpr (kCentered) {
-      state[1] = storedState(decay * state[1] + weight * decayed);
+      state[1] = movingAverage(coefficients.averaging, state[1], decayed);
       // Rounding can make the variance negative, where the published code gives NaN.
       square = std::fabs(square - state[1] * state[1]);
     }

@@ -16,7 +16,7 @@ struct Yogi : AdamOf<Yogi> {
   static TFJS_ALIG_FORMULA float secondMoment(const Coefficients& coefficients, float gradient,
                                               float moment) {
     const float square = gradient * gradient;
-    const float change = coefficients.secondMomentWeight * square;
+    const float change = coefficients.secondMoment.weight * square;
     return moment + (moment < square ? change : moment > square ? -change : 0.0f);
   }
 };
