@@ -3,10 +3,10 @@ import './support/without-addon.js';
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import test from 'ava';
-import { replayedCases, type Tape } from './support/golden.js';
+import { goldenCases, type Tape } from './support/golden.js';
 import { constructionProblems, playOnBackend, replay } from './support/golden-replay.js';
 
-for (const tape of replayedCases<Tape>('tape')) {
+for (const tape of goldenCases<Tape>('tape')) {
   test.serial(`${tape.id} on typescript, backend cpu`, async (t) => {
     const tensorsBefore = tf.memory().numTensors;
     const player = await playOnBackend(tape, 'cpu');

@@ -8,7 +8,7 @@ import {
   excess,
   hyperParametersOf,
   parameterMagnitudes,
-  replayedCases,
+  goldenCases,
   type Trajectory,
 } from './support/golden.js';
 import { makeOptimizer } from './support/golden-replay.js';
@@ -19,7 +19,7 @@ const backends: readonly (readonly [string, EngineName])[] = [
   ['wasm', 'portable'],
 ];
 
-const trajectories = replayedCases<Trajectory>('trajectory');
+const trajectories = goldenCases<Trajectory>('trajectory');
 
 /** The recorded losses, each from one-hot rows and scores; their mean over the rows. */
 const losses: Readonly<Record<string, (oneHot: tf.Tensor2D, scores: tf.Tensor2D) => tf.Scalar>> = {

@@ -1,9 +1,7 @@
 import { addonState } from '#addon';
 import { lazyReport, RESULT_WORDS, unpackReport, type StepReport } from '../step/report.js';
-import { packStep, type RuleStep } from '../step/rule-step.js';
+import { packGroups, packStep, type RuleStep } from '../step/rule-step.js';
 import { memoryOf, type DeviceBuffer } from './device-buffer.js';
-
-const oneGroup = new Int32Array();
 
 /**
  * Enqueues one step over arrays in the memory of a GPU, in place. Lists have one entry a tensor,
@@ -24,7 +22,7 @@ export function enqueueDeviceStep(
     parameters.map(memoryOf),
     gradients.map((gradient) => gradient && memoryOf(gradient)),
     state.map(memoryOf),
-    step.groupOf ?? oneGroup,
+    packGroups(step),
     loss,
     packStep(step),
   );

@@ -2,9 +2,7 @@ import { addonState } from '#addon';
 import { warnOnce } from '../platform/warn-once.js';
 import { referenceStep } from '../step/reference.js';
 import { RESULT_WORDS, unpackReport, unpackScalars, type StepReport } from '../step/report.js';
-import { packStep, type RuleStep } from '../step/rule-step.js';
-
-const oneGroup = new Int32Array();
+import { packGroups, packStep, type RuleStep } from '../step/rule-step.js';
 
 /**
  * One step over host arrays, in place: by the native add-on, or by the reference step in TypeScript
@@ -23,7 +21,7 @@ export function stepHostArrays(
   if (found.addon) {
     const result = new Int32Array(RESULT_WORDS);
     const words = packStep(step);
-    found.addon.step(parameters, gradients, state, step.groupOf ?? oneGroup, loss, words, result);
+    found.addon.step(parameters, gradients, state, packGroups(step), loss, words, result);
     return { report: unpackReport(result, 'native-cpu'), scalars: unpackScalars(result) };
   }
   // A browser has none to miss.

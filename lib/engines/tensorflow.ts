@@ -1,7 +1,7 @@
 import { backend, scalar, tensor1d, type Tensor, type Variable } from '@tensorflow/tfjs-core';
 import { addonState } from '#addon';
 import { unpackReport, unpackScalars, wasWritten, type EngineName } from '../step/report.js';
-import { packStep } from '../step/rule-step.js';
+import { packGroups, packStep } from '../step/rule-step.js';
 import { hostScalars, replaceValue, type TensorEngine } from './engine.js';
 
 /** What tfjs-node's backend has beyond tfjs's KernelBackend (nodejs_kernel_backend.ts). */
@@ -64,8 +64,6 @@ function register(): Registration {
   }
 }
 
-const oneGroup = new Int32Array();
-
 /** The engine for tfjs-node: one call of our op, which comes from {@link tensorFlowOp}. */
 export function tensorFlowEngine({ opName, engine }: StepOp): TensorEngine {
   return (step) => {
@@ -89,7 +87,7 @@ export function tensorFlowEngine({ opName, engine }: StepOp): TensorEngine {
     const loss = typeof step.loss === 'number' ? scalar(step.loss, 'float32') : step.loss;
     const sent = [
       tensor1d(positions, 'int32'),
-      tensor1d(step.groupOf ?? oneGroup, 'int32'),
+      tensor1d(packGroups(step), 'int32'),
       tensor1d(packStep({ ...step, scalars: hostScalars(step.scalars) }), 'int32'),
     ] as const;
     const [positionTensor, groupTensor, inputTensor] = sent;

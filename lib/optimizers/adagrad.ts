@@ -2,10 +2,10 @@ import { serialization } from '@tensorflow/tfjs-core';
 import { adaGrad } from '../rules/adagrad.js';
 import {
   clippingDefaults,
-  GivenLearningRateOptimizer,
   groupSettingsOf,
   type GivenLearningRateOptions,
 } from './given-learning-rate.js';
+import { LearningRateOptimizer } from './learning-rate-optimizer.js';
 import { completeOptions, settingsOf, type Complete } from './options.js';
 import { rootEpsilonsOf, type RootEpsilonPlacement } from './root-epsilon.js';
 import type { RuleConfiguration } from './rule-optimizer.js';
@@ -55,7 +55,7 @@ function configurationOf(options: Complete<AdaGradOptions>): RuleConfiguration {
  * AdaGrad ("Adaptive Subgradient Methods for Online Learning and Stochastic Optimization", Duchi,
  * Hazan and Singer): each element of the gradient is divided by the root of the sum of its squares.
  */
-export class AdaGrad extends GivenLearningRateOptimizer<Complete<AdaGradOptions>> {
+export class AdaGrad extends LearningRateOptimizer<Complete<AdaGradOptions>> {
   /** @nocollapse */
   static readonly className = 'AdaGrad';
 

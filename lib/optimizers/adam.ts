@@ -2,7 +2,8 @@ import { serialization } from '@tensorflow/tfjs-core';
 import { adam, amsGrad } from '../rules/adam.js';
 import { checkSetting } from '../step/settings.js';
 import { adamSettingsOf, momentDefaults, type MomentOptions } from './adam-options.js';
-import { GivenLearningRateOptimizer, groupSettingsOf } from './given-learning-rate.js';
+import { groupSettingsOf } from './given-learning-rate.js';
+import { LearningRateOptimizer } from './learning-rate-optimizer.js';
 import { completeOptions, type Complete } from './options.js';
 
 /** Options of {@link Adam}, {@link AmsGrad} and {@link AdamW}, which differ in their defaults. */
@@ -19,7 +20,7 @@ export interface AdamOptions extends MomentOptions {
 }
 
 /** What the three classes share. */
-abstract class AdamOptimizer extends GivenLearningRateOptimizer<Complete<AdamOptions>> {
+abstract class AdamOptimizer extends LearningRateOptimizer<Complete<AdamOptions>> {
   protected constructor(owner: string, options: AdamOptions, defaults: Complete<AdamOptions>) {
     super(owner, completeOptions(owner, options, defaults), (complete) => {
       const decoupled = checkSetting(owner, 'decoupledWeightDecay', complete.decoupledWeightDecay);

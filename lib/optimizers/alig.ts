@@ -1,5 +1,5 @@
 import { serialization } from '@tensorflow/tfjs-core';
-import { aliGStep } from '../step/alig-step.js';
+import { aliGRuleSettings } from '../step/alig-step.js';
 import { completeOptions, RequiredOption, type Complete, type Defaults } from './options.js';
 import {
   commonDefaults,
@@ -39,8 +39,7 @@ const defaults: Defaults<AliGOptions> = {
 };
 
 function configurationOf(options: Complete<AliGOptions>): RuleConfiguration {
-  const { rule, settings, groups } = aliGStep(owner, { ...options, maxNorm: null });
-  return { rule, settings, groupSettings: groups[0]!.settings };
+  return aliGRuleSettings(owner, options);
 }
 
 /**

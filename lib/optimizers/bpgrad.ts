@@ -1,5 +1,6 @@
 import { serialization } from '@tensorflow/tfjs-core';
 import { bpGrad, bpGradMomentum } from '../rules/bpgrad.js';
+import { LearningRateOptimizer } from './learning-rate-optimizer.js';
 import {
   completeOptions,
   RequiredOption,
@@ -7,12 +8,7 @@ import {
   type Complete,
   type Defaults,
 } from './options.js';
-import {
-  commonDefaults,
-  RuleOptimizer,
-  type CommonOptions,
-  type RuleConfiguration,
-} from './rule-optimizer.js';
+import { commonDefaults, type CommonOptions, type RuleConfiguration } from './rule-optimizer.js';
 
 const owner = 'BPGrad';
 
@@ -52,31 +48,13 @@ function configurationOf(options: Complete<BPGradOptions>): RuleConfiguration {
  * `lastStep.stepSize` is s; it is never clipped. Without momentum it steps as well, which the
  * published code does not.
  */
-export class BPGrad extends RuleOptimizer<Complete<BPGradOptions>> {
+export class BPGrad extends LearningRateOptimizer<Complete<BPGradOptions>> {
   /** @nocollapse */
   static readonly className = 'BPGrad';
 
   /** @throws TypeError for an unknown or missing option, RangeError for a value out of range. */
   constructor(options: BPGradOptions) {
     super(owner, completeOptions(owner, options, defaults), configurationOf);
-  }
-
-  /** Learning rate (eta). May be set between steps. */
-  get learningRate(): number {
-    return this.options.learningRate;
-  }
-
-  set learningRate(value: number) {
-    this.change({ learningRate: value });
-  }
-
-  /** Factor of the penalty (lambda). May be set between steps. */
-  get weightDecay(): number {
-    return this.options.weightDecay;
-  }
-
-  set weightDecay(value: number) {
-    this.change({ weightDecay: value });
   }
 }
 

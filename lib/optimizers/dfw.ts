@@ -1,5 +1,6 @@
 import { serialization } from '@tensorflow/tfjs-core';
 import { dfw, dfwMomentum } from '../rules/dfw.js';
+import { LearningRateOptimizer } from './learning-rate-optimizer.js';
 import {
   completeOptions,
   RequiredOption,
@@ -7,12 +8,7 @@ import {
   type Complete,
   type Defaults,
 } from './options.js';
-import {
-  commonDefaults,
-  RuleOptimizer,
-  type CommonOptions,
-  type RuleConfiguration,
-} from './rule-optimizer.js';
+import { commonDefaults, type CommonOptions, type RuleConfiguration } from './rule-optimizer.js';
 
 const owner = 'Dfw';
 
@@ -55,31 +51,13 @@ function configurationOf(options: Complete<DfwOptions>): RuleConfiguration {
  * {@link smoothedHinge}); the loss is handed over without the regulariser, which `weightDecay` is.
  * `lastStep.stepSize` is gamma, `clipped` whether it was brought back to [0, 1].
  */
-export class Dfw extends RuleOptimizer<Complete<DfwOptions>> {
+export class Dfw extends LearningRateOptimizer<Complete<DfwOptions>> {
   /** @nocollapse */
   static readonly className = 'Dfw';
 
   /** @throws TypeError for an unknown or missing option, RangeError for a value out of range. */
   constructor(options: DfwOptions) {
     super(owner, completeOptions(owner, options, defaults), configurationOf);
-  }
-
-  /** Learning rate (eta). May be set between steps. */
-  get learningRate(): number {
-    return this.options.learningRate;
-  }
-
-  set learningRate(value: number) {
-    this.change({ learningRate: value });
-  }
-
-  /** Factor of the regulariser. May be set between steps. */
-  get weightDecay(): number {
-    return this.options.weightDecay;
-  }
-
-  set weightDecay(value: number) {
-    this.change({ weightDecay: value });
   }
 }
 

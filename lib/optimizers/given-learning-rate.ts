@@ -1,7 +1,7 @@
 /** What the optimisers share whose step size is a given learning rate. */
 import type { Numbers } from '../rules/rule.js';
 import { settingsOf, type Complete, type Defaults } from './options.js';
-import { commonDefaults, RuleOptimizer, type CommonOptions } from './rule-optimizer.js';
+import { commonDefaults, type CommonOptions } from './rule-optimizer.js';
 
 /** Options of all optimisers with a given learning rate. */
 export interface GivenLearningRateOptions extends CommonOptions {
@@ -31,27 +31,4 @@ export function groupSettingsOf(
   options: Complete<GivenLearningRateOptions>,
 ): Numbers {
   return settingsOf(owner, options, ['learningRate', 'weightDecay']);
-}
-
-/** A {@link RuleOptimizer} whose learning rate and weight decay may be set between steps. */
-export abstract class GivenLearningRateOptimizer<
-  Options extends Complete<GivenLearningRateOptions>,
-> extends RuleOptimizer<Options> {
-  /** Learning rate (eta). May be set between steps. */
-  get learningRate(): number {
-    return this.options.learningRate;
-  }
-
-  set learningRate(value: number) {
-    this.change({ learningRate: value } as Partial<Options>);
-  }
-
-  /** Weight decay (lambda). May be set between steps. */
-  get weightDecay(): number {
-    return this.options.weightDecay;
-  }
-
-  set weightDecay(value: number) {
-    this.change({ weightDecay: value } as Partial<Options>);
-  }
 }

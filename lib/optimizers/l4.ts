@@ -95,7 +95,7 @@ abstract class L4<Options extends Complete<L4MomOptions>> extends RuleOptimizer<
   }
 
   set fraction(value: number) {
-    this.changeShared({ fraction: value });
+    this.change({ fraction: value } as Partial<Options>);
   }
 
   /** Factor of the penalty (lambda). May be set between steps. */
@@ -104,12 +104,7 @@ abstract class L4<Options extends Complete<L4MomOptions>> extends RuleOptimizer<
   }
 
   set weightDecay(value: number) {
-    this.changeShared({ weightDecay: value });
-  }
-
-  private changeShared(changed: Partial<Complete<L4MomOptions>>): void {
-    // Options has all of these; TypeScript does not infer that of a type parameter.
-    this.change(changed as Partial<Options>);
+    this.change({ weightDecay: value } as Partial<Options>);
   }
 }
 

@@ -1,5 +1,6 @@
 import { serialization } from '@tensorflow/tfjs-core';
 import { momo, momoAdam } from '../rules/momo.js';
+import { LearningRateOptimizer } from './learning-rate-optimizer.js';
 import {
   averageWeightOf,
   completeOptions,
@@ -7,12 +8,7 @@ import {
   type Complete,
   type Defaults,
 } from './options.js';
-import {
-  commonDefaults,
-  RuleOptimizer,
-  type CommonOptions,
-  type RuleConfiguration,
-} from './rule-optimizer.js';
+import { commonDefaults, type CommonOptions, type RuleConfiguration } from './rule-optimizer.js';
 
 /** Options of {@link Momo} and {@link MomoAdam}. */
 interface MomoModelOptions extends CommonOptions {
@@ -106,40 +102,17 @@ function momoAdamConfiguration(options: Complete<MomoAdamOptions>): RuleConfigur
   };
 }
 
-/** What both forms of MoMo have: which of their options may change between steps. */
+/** What both forms of MoMo have: its lower bound may change between steps as well. */
 abstract class MomoModel<
   Options extends Complete<MomoModelOptions>,
-> extends RuleOptimizer<Options> {
-  /** Learning rate (alpha). May be set between steps. */
-  get learningRate(): number {
-    return this.options.learningRate;
-  }
-
-  set learningRate(value: number) {
-    this.changeShared({ learningRate: value });
-  }
-
+> extends LearningRateOptimizer<Options> {
   /** Lower bound of the loss, or of its estimate. May be set between steps. */
   get lowerBound(): number {
     return this.options.lowerBound;
   }
 
   set lowerBound(value: number) {
-    this.changeShared({ lowerBound: value });
-  }
-
-  /** Weight decay (lambda). May be set between steps. */
-  get weightDecay(): number {
-    return this.options.weightDecay;
-  }
-
-  set weightDecay(value: number) {
-    this.changeShared({ weightDecay: value });
-  }
-
-  private changeShared(changed: Partial<Complete<MomoModelOptions>>): void {
-    // Options has all of these; TypeScript does not infer that of a type parameter.
-    this.change(changed as Partial<Options>);
+    this.change({ lowerBound: value } as Partial<Options>);
   }
 }
 

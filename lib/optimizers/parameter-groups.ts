@@ -300,14 +300,16 @@ export class ParameterGroups {
   }
 }
 
-/** The settings of each group: the optimiser's own, but for what the group overrides. */
+/**
+ * The settings of each group: the optimiser's own, of `rule`, but for what the group overrides.
+ */
 export function settingsOfGroups<Options extends object>(
   owner: string,
   groups: ParameterGroups,
   options: Options,
+  rule: object,
   configurationOf: (options: Options) => { readonly rule: object; readonly groupSettings: Numbers },
 ): Numbers[] {
-  const { rule } = configurationOf(options);
   return groups.overrides.map((overrides, i) => {
     const own = configurationOf({ ...options, ...overrides });
     if (own.rule !== rule) {

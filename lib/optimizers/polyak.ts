@@ -1,5 +1,6 @@
 import { serialization, type Scalar } from '@tensorflow/tfjs-core';
-import { aliGStep } from '../step/alig-step.js';
+import { functionMarker, isFunctionMarker } from '../constraints/function-marker.js';
+import { aliGRuleSettings } from '../step/alig-step.js';
 import { checkSetting, shown } from '../step/settings.js';
 import { completeOptions, RequiredOption, type Complete, type Defaults } from './options.js';
 import {
@@ -23,15 +24,9 @@ export interface PolyakOptions extends CommonOptions {
   optimalValue?: number;
 }
 
-/**
- * Stands for the objective in a configuration: JSON holds no functions. An optimiser that is made
- * from it has to be given one before its first step.
- */
-const objectiveInConfig = 'set optimizer.objective';
-
 /** The options as they are kept: the objective may be missing. */
 type KeptOptions = Omit<Complete<PolyakOptions>, 'objective'> & {
-  readonly objective: Objective | typeof objectiveInConfig;
+  readonly objective: Objective | typeof functionMarker;
 };
 
 const defaults: Defaults<PolyakOptions> = {
@@ -44,7 +39,7 @@ function checkObjective(
   owner: string,
   objective: unknown,
 ): asserts objective is KeptOptions['objective'] {
-  if (typeof objective === 'function' || objective === objectiveInConfig) return;
+  if (typeof objective === 'function' || isFunctionMarker(objective)) return;
   throw new TypeError(
     `${owner}: objective must be a function that gives the full loss, not ${shown(objective)}.`,
   );
@@ -60,19 +55,17 @@ abstract class PolyakStepSize extends RuleOptimizer<KeptOptions> {
     checkObjective(name, complete.objective);
     super(name, complete, ({ optimalValue }): RuleConfiguration => {
       // ALI-G's step size without a maximal learning rate is Polyak's.
-      const { rule, settings, groups } = aliGStep(name, {
+      return aliGRuleSettings(name, {
         maxLearningRate: null,
         momentum: 0,
         epsilon: 0,
         lowerBound: checkSetting(name, 'optimalValue', optimalValue),
-        maxNorm: null,
         adjustedMomentum: false,
       });
-      return { rule, settings, groupSettings: groups[0]!.settings };
     });
     this.computeLoss = () => {
       const { objective } = this.options;
-      if (objective === objectiveInConfig) {
+      if (isFunctionMarker(objective)) {
         throw new Error(
           `${name}: objective is missing; a saved optimiser does not hold the function: set ` +
             'optimizer.objective before the first step.',
@@ -85,7 +78,7 @@ abstract class PolyakStepSize extends RuleOptimizer<KeptOptions> {
   /** Gives the full loss; null after loading, until it is set. May be set between steps. */
   get objective(): Objective | null {
     const { objective } = this.options;
-    return objective === objectiveInConfig ? null : objective;
+    return isFunctionMarker(objective) ? null : objective;
   }
 
   set objective(value: Objective | null) {
@@ -104,7 +97,7 @@ abstract class PolyakStepSize extends RuleOptimizer<KeptOptions> {
 
   /** As {@link RuleOptimizer.getConfig}; the objective is not in it, and has to be set again. */
   override getConfig(): serialization.ConfigDict {
-    return { ...super.getConfig(), objective: objectiveInConfig };
+    return { ...super.getConfig(), objective: { ...functionMarker } };
   }
 }
 

@@ -7,10 +7,10 @@ import {
 } from '../rules/rmsprop.js';
 import {
   clippingDefaults,
-  GivenLearningRateOptimizer,
   groupSettingsOf,
   type GivenLearningRateOptions,
 } from './given-learning-rate.js';
+import { LearningRateOptimizer } from './learning-rate-optimizer.js';
 import { averageWeightOf, completeOptions, settingsOf, type Complete } from './options.js';
 import { rootEpsilonsOf, type RootEpsilonPlacement } from './root-epsilon.js';
 import type { RuleConfiguration } from './rule-optimizer.js';
@@ -77,7 +77,7 @@ function configurationOf(options: Complete<RmsPropOptions>): RuleConfiguration {
  * of the average of its squares; centered ("Generating Sequences With Recurrent Neural Networks",
  * Graves): by an estimate of its standard deviation.
  */
-export class RmsProp extends GivenLearningRateOptimizer<Complete<RmsPropOptions>> {
+export class RmsProp extends LearningRateOptimizer<Complete<RmsPropOptions>> {
   /** @nocollapse */
   static readonly className = 'RmsProp';
 

@@ -155,7 +155,13 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
     // A rule may have settings that its optimiser does not offer.
     const names = rule.groupSettings.filter((name) => Object.hasOwn(options, name));
     this.parameterGroups = new ParameterGroups(owner, options.groups, names);
-    this.settingsOfGroups = settingsOfGroups(owner, this.parameterGroups, options, configurationOf);
+    this.settingsOfGroups = settingsOfGroups(
+      owner,
+      this.parameterGroups,
+      options,
+      rule,
+      configurationOf,
+    );
     this.state = new OptimizerState(owner, rule.state, initialState);
     this.iterations_ = 0;
   }
@@ -165,7 +171,13 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
     const { owner, configurationOf, parameterGroups } = this;
     const options = { ...this.options, ...changed };
     const configuration = configurationOf(options);
-    this.settingsOfGroups = settingsOfGroups(owner, parameterGroups, options, configurationOf);
+    this.settingsOfGroups = settingsOfGroups(
+      owner,
+      parameterGroups,
+      options,
+      configuration.rule,
+      configurationOf,
+    );
     this.configuration = configuration;
     this.options = options;
   }
@@ -463,13 +475,14 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
     const { rule, groupSettings } = this.configuration;
     const groupNumbers = this.parameterGroups.assign(variables);
     const rows: Group[] = [];
-    const rowNumbers = new Map<string, number>();
+    const rowNumbers = new Map<number, number>();
     const groupOf = new Int32Array(variables.length);
     this.state.steps.forEach((steps, i) => {
       if (!gradients[i]) return;
       const stepNumber = rule.usesStepNumber ? steps + 1 : 1;
       const group = groupNumbers[i]!;
-      const key = `${group} ${stepNumber}`;
+      // A number for the two: text would be made anew for each variable of each step.
+      const key = (group + 1) * 2 ** 32 + stepNumber;
       let row = rowNumbers.get(key);
       if (row === undefined) {
         const settings = group === -1 ? groupSettings : this.settingsOfGroups[group]!;

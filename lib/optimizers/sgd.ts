@@ -2,10 +2,10 @@ import { serialization } from '@tensorflow/tfjs-core';
 import { sgd, sgdMomentum } from '../rules/sgd.js';
 import {
   clippingDefaults,
-  GivenLearningRateOptimizer,
   groupSettingsOf,
   type GivenLearningRateOptions,
 } from './given-learning-rate.js';
+import { LearningRateOptimizer } from './learning-rate-optimizer.js';
 import {
   completeOptions,
   RequiredOption,
@@ -61,7 +61,7 @@ function configurationOf(options: Complete<SgdOptions>): RuleConfiguration {
  * Stochastic gradient descent with weight decay g + lambda w, and with momentum b = mu b +
  * (1 - dampening) g: w - eta b, or w - eta (g + mu b) with Nesterov's. As PyTorch's SGD.
  */
-export class Sgd extends GivenLearningRateOptimizer<Complete<SgdOptions>> {
+export class Sgd extends LearningRateOptimizer<Complete<SgdOptions>> {
   /** @nocollapse */
   static readonly className = 'Sgd';
 

@@ -1,7 +1,8 @@
 import { serialization } from '@tensorflow/tfjs-core';
 import { yogi } from '../rules/yogi.js';
 import { adamSettingsOf, momentDefaults, type MomentOptions } from './adam-options.js';
-import { GivenLearningRateOptimizer, groupSettingsOf } from './given-learning-rate.js';
+import { groupSettingsOf } from './given-learning-rate.js';
+import { LearningRateOptimizer } from './learning-rate-optimizer.js';
 import { completeOptions, type Complete } from './options.js';
 import type { RuleConfiguration } from './rule-optimizer.js';
 
@@ -27,7 +28,7 @@ function configurationOf(options: Complete<YogiOptions>): RuleConfiguration {
  * Yogi ("Adaptive Methods for Nonconvex Optimization", Zaheer et al.): Adam whose second moment
  * changes by (1 - beta2) g^2 at a time, v - (1 - beta2) sign(v - g^2) g^2, so that it falls slowly.
  */
-export class Yogi extends GivenLearningRateOptimizer<Complete<YogiOptions>> {
+export class Yogi extends LearningRateOptimizer<Complete<YogiOptions>> {
   /** @nocollapse */
   static readonly className = 'Yogi';
 

@@ -48,6 +48,13 @@ function wordCount(names: readonly string[]): number {
   return Math.max(1, names.length);
 }
 
+const oneGroup = new Int32Array();
+
+/** The groups of a step's tensors as the native engines take them: empty where there is one. */
+export function packGroups({ groupOf }: Pick<RuleStep, 'groupOf'>): Int32Array {
+  return groupOf ?? oneGroup;
+}
+
 /** The step in the layout of native/engine/step_input.h. */
 export function packStep(step: RuleStep): Int32Array<ArrayBuffer> {
   const { rule, settings, groups } = step;

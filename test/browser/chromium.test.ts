@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import type { Browser, Page } from 'playwright-core';
 import type { EngineName } from '../../lib/index.js';
 import { chromiumMissing, findChromium, launchChromium } from '../support/chromium.js';
-import { replayedCases, type Tape } from '../support/golden.js';
+import { goldenCases, type Tape } from '../support/golden.js';
 import { playOnBackend, replayedBits } from '../support/golden-replay.js';
 import {
   bundleForBrowser,
@@ -26,7 +26,7 @@ const backends: readonly { readonly backend: string; readonly engine: EngineName
 const deferring = ['webgl', 'webgpu'];
 
 const chromium = findChromium();
-const tapes = replayedCases<Tape>('tape');
+const tapes = goldenCases<Tape>('tape');
 
 let bundle: Bundle;
 let server: PageServer;

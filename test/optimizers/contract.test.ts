@@ -4,7 +4,6 @@ import test, { type ExecutionContext } from 'ava';
 import { NonFiniteError } from '../../lib/index.js';
 import { SeededRandom } from '../../experiments/runner/seeded-random.js';
 import { backendNames, engineOf, useBackend } from '../support/backends.js';
-import { notYet } from '../support/golden.js';
 import { makeOptimizer } from '../support/golden-replay.js';
 import { savedToMemory } from '../support/saved-model.js';
 import { tensorCount } from '../support/tensor-count.js';
@@ -41,7 +40,7 @@ interface Row {
 const normalised =
   'each step is as long as the loss times the learning rate, so that it slows down as the loss falls';
 
-const allRows: Row[] = [
+const rows: Row[] = [
   {
     name: 'alig',
     settings: { maxLearningRate: 0.1, maxNorm: 50 },
@@ -202,7 +201,7 @@ let currentLoss = 1;
 const objective = () => currentLoss;
 
 for (const name of ['polyak', 'obermanprazeres']) {
-  allRows.push({
+  rows.push({
     name,
     settings: { objective },
     override: null,
@@ -211,8 +210,6 @@ for (const name of ['polyak', 'obermanprazeres']) {
     refused: [{ optimalValue: NaN, objective }],
   });
 }
-
-const rows = allRows.filter(({ name }) => !notYet.includes(name));
 
 test('every optimiser has a row', (t) => {
   const { message } = t.throws(() => makeOptimizer('none', {}));

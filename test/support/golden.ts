@@ -25,14 +25,3 @@ export function goldenCases<Kind extends Tape | Trajectory | ConstructionErrors>
     .map((file) => readGolden(file) as Kind)
     .filter((recorded) => recorded.kind === kind);
 }
-
-/**
- * Optimisers whose recorded cases createOptimizer does not know yet. golden-tapes.test.ts fails for
- * a name that it does know.
- */
-export const notYet: readonly string[] = [];
-
-/** The recorded cases of one kind that can be replayed. */
-export function replayedCases<Kind extends Tape | Trajectory>(kind: Kind['kind']): Kind[] {
-  return goldenCases<Kind>(kind).filter(({ optimizer }) => !notYet.includes(optimizer));
-}
