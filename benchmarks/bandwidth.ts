@@ -11,14 +11,23 @@ export interface Bandwidth {
   read(a: Float32Array, threads: number): number;
   /** b = a: 8 bytes an element. */
   copy(a: Float32Array, b: Float32Array, threads: number): void;
+  /** Whether this processor has stores that go past the caches: x86. Else these do not exist. */
+  readonly hasStreamingStores: boolean;
+  /** b = a with streaming stores. */
+  copyStreaming(a: Float32Array, b: Float32Array, threads: number): void;
   /** c = a + 3 * b: 12 bytes an element. */
   triad(a: Float32Array, b: Float32Array, c: Float32Array, threads: number): void;
-  /** Reads and writes what a step in place has to: 24 bytes an element, 32 when projecting. */
+  /**
+   * Reads and writes what a step has to; in place where `newParameter` is `parameter`, without
+   * momentum where `velocity` is null.
+   */
   stepPasses(
     gradient: Float32Array,
     parameter: Float32Array,
-    velocity: Float32Array,
+    newParameter: Float32Array,
+    velocity: Float32Array | null,
     projecting: boolean,
+    streaming: boolean,
     threads: number,
   ): number;
 }

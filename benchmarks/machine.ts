@@ -1,13 +1,8 @@
-import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { cpus, loadavg, totalmem } from 'node:os';
-import { fileURLToPath } from 'node:url';
-import { backend, version_core } from '@tensorflow/tfjs-core';
+import { describeCommit } from '../experiments/runner/commit.js';
 import { addonState, type Addon } from '../lib/platform/addon.js';
-
-const require = createRequire(import.meta.url);
-const packageRoot = fileURLToPath(new URL('../../', import.meta.url));
+import { packageVersion } from '../lib/platform/package.js';
 
 /** What a time depends on. Null: this system doesn't tell. */
 export interface Machine {
@@ -50,21 +45,6 @@ function caches(): Machine['caches'] {
   });
 }
 
-function commit(): string | null {
-  try {
-    return execFileSync('git', ['describe', '--always', '--abbrev=40', '--dirty'], {
-      cwd: packageRoot,
-      encoding: 'utf8',
-    }).trim();
-  } catch {
-    return null;
-  }
-}
-
-function packageVersion(path: string): string {
-  return (require(path) as { version: string }).version;
-}
-
 /** The native add-on; without it there is nothing to measure. */
 export function requireAddon(): Addon {
   const state = addonState();
@@ -72,10 +52,9 @@ export function requireAddon(): Addon {
   return state.addon;
 }
 
-/** Describes this machine; the current backend is 'tensorflow'. */
+/** Describes this machine; what contenders bring along is added to the versions later. */
 export function describeMachine(): Machine {
   const addon = requireAddon();
-  const { binding } = backend() as unknown as { binding: { TF_Version: string } };
   return {
     processor: cpus()[0]?.model ?? 'unknown',
     processors: cpus().length,
@@ -88,12 +67,9 @@ export function describeMachine(): Machine {
     threads: addon.getThreadCount(),
     versions: {
       node: process.versions.node,
-      'tfjs-core': version_core,
-      'tfjs-node': packageVersion('@tensorflow/tfjs-node/package.json'),
-      tensorflow: binding.TF_Version,
-      'tfjs-alig': packageVersion('../../package.json'),
+      'tfjs-alig': packageVersion(),
     },
-    commit: commit(),
+    commit: describeCommit(),
     date: new Date().toISOString(),
   };
 }

@@ -1,32 +1,17 @@
-/** `npm run bench`: the time of one step, ours beside what TensorFlow.js offers; docs/benchmarks.md. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { ready, setBackend } from '@tensorflow/tfjs-core';
+/** `npm run bench`: measures, and makes a page of what was measured; docs/benchmarks.md. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { format, resolveConfig } from 'prettier';
 import { wholeNumber } from '../lib/cli/option-values.js';
-import { setThreadCount } from '../lib/index.js';
-import { loadBandwidth } from './bandwidth.js';
-import { bandwidthContenders, stepContenders } from './contenders.js';
-import { describeMachine, requireAddon } from './machine.js';
-import { measure } from './measure.js';
-import { markdown, summarise, withTable, type Comparison } from './results.js';
-import { makeWorkload, parseShapes, quickShapes, standardShapes, type Shape } from './workload.js';
-
-interface Options {
-  readonly repetitions?: number;
-  readonly shapes?: Shape[];
-  readonly threads?: number;
-  readonly json?: string;
-  readonly quick: boolean;
-  readonly writeDocs: boolean;
-}
-
-const fromRoot = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
-
-/** Below this many parameters a step takes about a millisecond, so that ten times as many are made. */
-const smallElements = 500_000;
+import { runMemory } from './memory/run.js';
+import { stepSection } from './page/step.js';
+import { memorySection } from './page/memory.js';
+import { trainingSection } from './page/training.js';
+import { writePage } from './page/write.js';
+import { resultText, standardFile, type ResultName, type Results } from './results.js';
+import { runSteps } from './step/run.js';
+import { parseShapes, type Shape } from './step/shapes.js';
+import { runTrainings } from './training/run.js';
 
 function shapesOf(text: string): Shape[] {
   try {
@@ -36,81 +21,76 @@ function shapesOf(text: string): Shape[] {
   }
 }
 
-function readOptions(): Options {
-  return new Command('npm run bench --')
-    .description('Measures one ALI-G step on each engine beside what TensorFlow.js offers.')
-    .option(
-      '--repetitions <count>',
-      'rounds; ten times as many where a step is short (default: 21)',
-      wholeNumber({ atLeast: 1 }),
-    )
-    .option('--shapes <list>', 'such as 160x1000,1x25600000: tensors x elements', shapesOf)
-    .option(
-      '--threads <count>',
-      "of our steps and the floor (default: the package's)",
-      wholeNumber({ atLeast: 1 }),
-    )
-    .option('--json <file>', 'where the results go (default: benchmarks/results/step.json)')
-    .option('--quick', 'small shapes, few rounds: shows that it works, not how fast', false)
-    .option('--write-docs', 'put the table into docs/benchmarks.md', false)
-    .parse()
-    .opts<Options>();
+/** What the options of all measurements have in common. */
+interface Common {
+  readonly quick: boolean;
+  readonly json?: string;
+  readonly repetitions?: number;
 }
 
-/** How often each contender is timed. */
-interface Rounds {
-  readonly small: number;
-  readonly large: number;
-}
-
-async function compare(shape: Shape, ballActive: boolean, rounds: Rounds): Promise<Comparison> {
-  const workload = makeWorkload(shape, ballActive);
-  const { elements } = workload;
-  const bytesPerElement = ballActive ? 32 : 24;
-  const small = elements < smallElements;
-  const memory = bandwidthContenders(loadBandwidth(), requireAddon().threadsOf(elements));
-  const contenders = [
-    ...stepContenders.filter(({ mostElements }) => elements <= mostElements),
-    ...memory.map(({ contender }) => contender),
-  ];
-  const times = await measure(contenders, workload, small ? rounds.small : rounds.large);
-  const bytesOf = new Map(memory.map(({ contender, bytes }) => [contender.name, bytes]));
-  const results = contenders.map((contender) =>
-    summarise(contender, elements * (bytesOf.get(contender.name) ?? bytesPerElement), times),
-  );
-  return { shape, ballActive, elements, bytesPerElement, results };
-}
-
-async function main(): Promise<void> {
-  const options = readOptions();
-  await import('@tensorflow/tfjs-node');
-  await setBackend('tensorflow');
-  await ready();
-  requireAddon();
-  if (options.threads !== undefined) setThreadCount(options.threads);
-
-  const machine = describeMachine();
-  const large = options.repetitions ?? (options.quick ? 3 : 21);
-  const rounds = { small: options.quick ? large : 10 * large, large };
-  const comparisons: Comparison[] = [];
-  for (const shape of options.shapes ?? (options.quick ? quickShapes : standardShapes)) {
-    for (const ballActive of [false, true]) {
-      console.error(`${shape.name}, ball ${ballActive ? 'active' : 'inactive'} ...`);
-      comparisons.push(await compare(shape, ballActive, rounds));
-    }
+/**
+ * Writes the results and shows them. Those of --quick go nowhere unless a file is named: they say
+ * nothing about speed.
+ */
+function deliver<Name extends ResultName>(
+  name: Name,
+  { quick, json }: Common,
+  results: Results[Name],
+  section: (results: Results[Name]) => string,
+): void {
+  const file = json === undefined ? (quick ? undefined : standardFile(name)) : resolve(json);
+  const text = resultText(results);
+  if (file !== undefined) {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text);
   }
-
-  const results = { machine, comparisons };
-  const json = options.json ?? fromRoot('benchmarks/results/step.json');
-  mkdirSync(dirname(json), { recursive: true });
-  writeFileSync(json, `${JSON.stringify(results, null, 2)}\n`);
-  const table = markdown(results);
-  console.log(table);
-  if (options.writeDocs) {
-    const docs = fromRoot('docs/benchmarks.md');
-    const text = withTable(readFileSync(docs, 'utf8'), table);
-    writeFileSync(docs, await format(text, { parser: 'markdown', ...(await resolveConfig(docs)) }));
-  }
+  // As the page will show them.
+  console.log(section(JSON.parse(text) as Results[Name]));
 }
 
-await main();
+const program = new Command('npm run bench --').description(
+  'Measures ALI-G steps beside what TensorFlow.js and others offer.',
+);
+
+function measurement(name: ResultName, description: string, isDefault = false): Command {
+  return program
+    .command(name, { isDefault })
+    .description(description)
+    .option('--quick', 'small sizes, few rounds: shows that it works, not how fast', false)
+    .option('--json <file>', `where the results go (default: benchmarks/results/${name}.json)`);
+}
+
+const repetitions = ['--repetitions <count>', 'rounds', wholeNumber({ atLeast: 1 })] as const;
+
+measurement('step', 'one step: sizes, regimes, the floors of the memory', true)
+  .option(...repetitions)
+  .option(
+    '--peers',
+    'also PyTorch and Keras, which are installed into a folder of their own',
+    false,
+  )
+  .option('--shapes <list>', 'such as 160x1000,ResNet-50: TENSORSxELEMENTS or a network', shapesOf)
+  .option(
+    '--threads <count>',
+    "of every contender (default: the package's choice)",
+    wholeNumber({ atLeast: 1 }),
+  )
+  .action(async (options: Common & { peers: boolean; shapes?: Shape[]; threads?: number }) => {
+    deliver('step', options, await runSteps(options), stepSection);
+  });
+measurement('training', "the optimiser's share of training steps")
+  .option(...repetitions)
+  .action(async (options: Common) => {
+    deliver('training', options, await runTrainings(options), trainingSection);
+  });
+measurement('memory', 'what 10,000 steps hold, and steps over a billion parameters').action(
+  async (options: Common) => {
+    deliver('memory', options, await runMemory(options), memorySection);
+  },
+);
+program
+  .command('page')
+  .description('makes docs/performance.md and its charts of the files in benchmarks/results/')
+  .action(writePage);
+
+await program.parseAsync();

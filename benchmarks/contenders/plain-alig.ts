@@ -23,7 +23,15 @@ export class PlainAliG {
     private readonly variables: readonly tf.Variable[],
     private readonly settings: PlainAliGSettings,
   ) {
-    this.velocities = variables.map((variable) => tf.variable(tf.zerosLike(variable), false));
+    this.velocities =
+      settings.momentum === 0
+        ? []
+        : variables.map((variable) => {
+            const zeros = tf.zerosLike(variable);
+            const velocity = tf.variable(zeros, false);
+            zeros.dispose();
+            return velocity;
+          });
   }
 
   step(gradients: readonly tf.Tensor[], loss: tf.Tensor): void {
@@ -32,10 +40,14 @@ export class PlainAliG {
       const polyakStep = tf.div(loss, tf.add(squaredNorm(gradients), epsilon));
       const stepSize = tf.minimum(polyakStep, maxLearningRate);
       this.variables.forEach((variable, i) => {
-        const velocity = this.velocities[i]!;
         const change = tf.mul(stepSize, gradients[i]!);
-        velocity.assign(tf.sub(tf.mul(momentum, velocity), change));
-        variable.assign(tf.add(tf.sub(variable, change), tf.mul(momentum, velocity)));
+        const velocity = this.velocities[i];
+        if (velocity) {
+          velocity.assign(tf.sub(tf.mul(momentum, velocity), change));
+          variable.assign(tf.add(tf.sub(variable, change), tf.mul(momentum, velocity)));
+        } else {
+          variable.assign(tf.sub(variable, change));
+        }
       });
       if (maxNorm === null) return;
       const scale = tf.minimum(1, tf.div(maxNorm, tf.sqrt(squaredNorm(this.variables))));
