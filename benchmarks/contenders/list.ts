@@ -209,7 +209,8 @@ export const contenders: readonly Contender[] = [
   python('Keras SGD', 'keras', stepAlone, { bytesPerElement: 28, mostElements: Infinity }),
 ];
 
-/** The process that measures the memory, and one that runs the passes of the floor alone. */
-export const memoryCommand: Command = nodeCommand(module('memory'), 'all');
+/** The floor's process, which takes its turns as a contender does, and that of the other passes. */
 export const floorCommand: Command = nodeCommand(module('memory'), floorPart);
-export const memoryBytesPerElement = 16;
+export const memoryCommand: Command = nodeCommand(module('memory'), 'others');
+/** Of both. */
+export const memoryBytesPerElement = 28;

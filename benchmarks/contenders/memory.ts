@@ -38,7 +38,7 @@ export function stepBytes(momentum: boolean, projecting: boolean): number {
   return 4 + (momentum ? 20 : 12) + (projecting ? 8 : 0);
 }
 
-/** Makes arrays in memory that has been touched; `name` is that of one pass, or 'all'. */
+/** Makes arrays in memory that has been touched; `name` is that of the floor, or 'others'. */
 export function prepare(name: string, input: unknown): Promise<Runner> {
   const { sizes, threads, momentum, maxNorm } = input as Workload;
   const bandwidth = loadBandwidth();
@@ -46,8 +46,9 @@ export function prepare(name: string, input: unknown): Promise<Runner> {
   const array = () => new Float32Array(elements).fill(1);
   const [gradient, parameter] = [array(), array()];
   const velocity = momentum === 0 ? null : array();
-  // The floor alone has to fit where nothing else does.
-  const newParameter = name === floorPart ? parameter : array();
+  const ofFloor = name === floorPart;
+  // The floor has to fit where nothing else does, and keeps to the arrays of a step.
+  const newParameter = ofFloor ? parameter : array();
   const projecting = maxNorm !== null;
   const step = (target: Float32Array, streaming: boolean) => () =>
     bandwidth.stepPasses(gradient, parameter, target, velocity, projecting, streaming, threads);
@@ -68,13 +69,13 @@ export function prepare(name: string, input: unknown): Promise<Runner> {
       outOfPlaceStreaming: step(newParameter, true),
     }),
   };
-  const chosen = Object.entries(passes).filter(([part]) => name === 'all' || name === part);
+  const chosen = Object.entries(passes).filter(([part]) => (part === floorPart) === ofFloor);
   return Promise.resolve({
     turn: (steps) =>
       Object.fromEntries(
         chosen.map(([part, pass]) => {
           // The pass before has left other arrays in the caches.
-          if (steps > 1) pass();
+          if (!ofFloor) pass();
           return [part, timeSteps(pass)(steps)['step']!];
         }),
       ),

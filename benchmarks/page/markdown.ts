@@ -56,7 +56,7 @@ export function machineText(machine: Machine): string {
     Object.entries(versions)
       .map(([name, version]) => `${name} ${version}`)
       .join(', ') +
-    `, at commit ${machine.commit?.slice(0, 12) ?? 'unknown'}; ${machine.date.slice(0, 10)}, load ` +
+    `, at commit ${machine.commit ?? 'unknown'}; ${machine.date.slice(0, 10)}, load ` +
     `before the run ${machine.loadBefore.toFixed(1)}.`
   );
 }

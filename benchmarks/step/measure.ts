@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import {
   contenders as allContenders,
   memoryBytesPerElement,
+  floorCommand,
   memoryCommand,
   type Contender,
 } from '../contenders/list.js';
@@ -175,6 +176,7 @@ export async function measureCase(
     const { name, command } = contender;
     return { contender, child: new ContenderProcess(name, command(python ?? ''), environment) };
   });
+  const floor = new ContenderProcess('floor', floorCommand, environment);
   const memory = new ContenderProcess('memory', memoryCommand, environment);
   try {
     const versions: Record<string, string> = {};
@@ -182,15 +184,16 @@ export async function measureCase(
     for (const { child } of started) {
       Object.assign(versions, (await child.ask('prepare', { input: workload })).versions);
     }
-    await memory.ask('prepare', { input: { ...workload, threads: threadsTaken } });
+    for (const child of [floor, memory]) {
+      await child.ask('prepare', { input: { ...workload, threads: threadsTaken } });
+    }
     const resultFile = join(folder, 'results.f32');
     const problems = await checkResults(started, workload, ballActive, resultFile);
     const timed = started.filter(({ contender }) => !problems.has(contender.name));
-    const [memoryTimes, ...times] = await takeTurns(
-      [memory, ...timed.map(({ child }) => child)],
+    const [floorTimes, memoryTimes, ...times] = await takeTurns(
+      [floor, memory, ...timed.map(({ child }) => child)],
       rounds,
     );
-    const floor = memoryTimes!.get(floorPart)!;
     for (const { contender, child } of timed) {
       checkDetails(contender, (await child.ask('details', {})).details, ballActive);
     }
@@ -204,7 +207,7 @@ export async function measureCase(
       ballActive,
       bytesPerElement: stepBytes(momentum !== 0, ballActive),
       memory: memoryPasses.flatMap(({ part, bytes }) => {
-        const milliseconds = memoryTimes!.get(part);
+        const milliseconds = (part === floorPart ? floorTimes : memoryTimes)!.get(part);
         if (!milliseconds) return [];
         const bytesPerElement = bytes(momentum !== 0, ballActive);
         const summary = summarise(milliseconds);
@@ -219,7 +222,7 @@ export async function measureCase(
           work,
           milliseconds,
           ...summarise(milliseconds),
-          timesFloor: ratios(milliseconds, floor),
+          timesFloor: ratios(milliseconds, floorTimes!.get(floorPart)!),
         };
       }),
       leftOut: [...leftOut, ...[...problems].map(([name, reason]) => ({ name, reason }))],
@@ -228,6 +231,8 @@ export async function measureCase(
   } catch (error) {
     throw new Error(`${caseName(tested)}: ${(error as Error).message}`, { cause: error });
   } finally {
-    await Promise.all([memory, ...started.map(({ child }) => child)].map((child) => child.stop()));
+    await Promise.all(
+      [floor, memory, ...started.map(({ child }) => child)].map((child) => child.stop()),
+    );
   }
 }

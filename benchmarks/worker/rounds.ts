@@ -9,7 +9,7 @@ export interface Rounds {
   readonly turnMilliseconds: number;
 }
 
-export const standardRounds: Rounds = { count: 21, turnMilliseconds: 20 };
+export const standardRounds: Rounds = { count: 15, turnMilliseconds: 20 };
 export const quickRounds: Rounds = { count: 2, turnMilliseconds: 1 };
 
 /** Rounds that are not timed. */
@@ -19,10 +19,25 @@ const warmUpRounds = 2;
 const mostSteps = 200;
 
 /**
+ * A turn begins with steps that are not timed, as many as take so long, until the caches and the
+ * compiled JavaScript are as in a loop of steps: 3 ms of the 14 that a step over 25.6 million
+ * parameters took after one untimed step went away with the third, on a processor whose last cache
+ * has 480 MB.
+ */
+const untimedMilliseconds = 50;
+
+/** Steps that take longer go through more memory than a cache has, and do without. */
+const longStepMilliseconds = 100;
+
+/**
  * Between two turns: GNU's OpenMP threads (PyTorch) go on spinning for some milliseconds after a
  * loop, TensorFlow's for less, and would take a core from the next contender.
  */
 const pauseMilliseconds = 5;
+
+function stepsIn(milliseconds: number, stepMilliseconds: number): number {
+  return Math.min(mostSteps, Math.max(1, Math.round(milliseconds / stepMilliseconds)));
+}
 
 /** Milliseconds of a step by part, one entry a round. */
 export type TimesByPart = ReadonlyMap<string, readonly number[]>;
@@ -36,19 +51,19 @@ export async function takeTurns(
   { count, turnMilliseconds }: Rounds,
 ): Promise<TimesByPart[]> {
   const steps = contenders.map(() => 1);
+  const untimed = contenders.map(() => 1);
   const times = contenders.map(() => new Map<string, number[]>());
   for (let round = -warmUpRounds; round < count; round++) {
     for (const [i, contender] of contenders.entries()) {
       await sleep(pauseMilliseconds);
       const { milliseconds } = await contender.ask('turn', {
         steps: steps[i]!,
-        // What other contenders did to the caches. A step that fills a turn by itself does not
-        // find its arrays there either.
-        untimed: steps[i]! > 1 ? 1 : 0,
+        untimed: untimed[i]!,
       });
       if (round < 0) {
-        const wanted = Math.round(turnMilliseconds / Math.max(...Object.values(milliseconds)));
-        steps[i] = Math.min(mostSteps, Math.max(1, wanted));
+        const longest = Math.max(...Object.values(milliseconds));
+        steps[i] = stepsIn(turnMilliseconds, longest);
+        untimed[i] = longest > longStepMilliseconds ? 0 : stepsIn(untimedMilliseconds, longest);
         continue;
       }
       for (const [part, value] of Object.entries(milliseconds)) {

@@ -3,6 +3,7 @@
 // with the flags of its set. Everything here has internal linkage: two versions of one inline
 // function must not be merged by the linker.
 
+#include <algorithm>
 #include <cstring>
 
 #if defined(__SSE2__)
@@ -23,6 +24,12 @@
 #define TFJS_ALIG_INDEPENDENT
 #endif
 
+#if defined(__GNUC__)
+#define TFJS_ALIG_FETCH(address, writes) __builtin_prefetch(address, writes)
+#else
+#define TFJS_ALIG_FETCH(address, writes)
+#endif
+
 namespace tfjs_alig {
 namespace {
 
@@ -31,6 +38,28 @@ constexpr std::size_t kRow = kLaneCount;
 TFJS_ALIG_FORMULA double squareOf(float value) {
   const double wide = value;
   return wide * wide;
+}
+
+// Elements that a loop takes at a time, so that what it leaves for the next one is in the nearest
+// cache.
+constexpr std::size_t kBlock = 64;
+
+enum class Fetch { kRead, kWrite };
+
+template <Fetch kFetch>
+void fetchBlock(const float* values) {
+  constexpr std::size_t kLine = 64 / sizeof(float);
+  for (std::size_t i = 0; i < kBlock; i += kLine) {
+    TFJS_ALIG_FETCH(values + i, kFetch == Fetch::kWrite);
+  }
+}
+
+// Calls work(begin, size) for blocks that cover the elements of a row.
+template <class Work>
+void forEachBlock(std::size_t count, const Work& work) {
+  std::size_t begin = 0;
+  for (; begin + kBlock <= count; begin += kBlock) work(begin, kBlock);
+  if (begin < count) work(begin, count - begin);
 }
 
 double sumOfSquares(const float* values, std::size_t size) {
@@ -52,10 +81,15 @@ double sumOfSquares(const float* values, std::size_t size) {
   }
   for (; start + 4 * kRow <= size; start += 4 * kRow) {
     const float* row = values + start;
-    for (std::size_t lane = 0; lane < kRow; ++lane) {
-      lanes[lane] = (((lanes[lane] + squareOf(row[lane])) + squareOf(row[lane + kRow])) +
-                     squareOf(row[lane + 2 * kRow])) +
-                    squareOf(row[lane + 3 * kRow]);
+    for (std::size_t block = 0; block < kRow; block += kBlock) {
+      for (std::size_t next = 4; next < 8; ++next) {
+        fetchBlock<Fetch::kRead>(row + next * kRow + block);
+      }
+      for (std::size_t lane = block; lane < block + kBlock; ++lane) {
+        lanes[lane] = (((lanes[lane] + squareOf(row[lane])) + squareOf(row[lane + kRow])) +
+                       squareOf(row[lane + 2 * kRow])) +
+                      squareOf(row[lane + 3 * kRow]);
+      }
     }
   }
   while (start < size) {
@@ -107,50 +141,106 @@ void measureChunk(const void* measuring, const ChunkArguments& chunk, double* su
     const float* gradient = chunk.gradient + start;
     const float* parameter = chunk.parameter + start;
     const StateRow<Rule, const float> state(chunk.state, start);
-    TFJS_ALIG_INDEPENDENT
-    for (std::size_t i = 0; i < count; ++i) {
-      float values[Rule::kStates > 0 ? Rule::kStates : 1] = {};
-      for (int k = 0; k < Rule::kStates; ++k) values[k] = state.of[k][i];
-      Term terms[kTerms];
-      Rule::measure(local, gradient[i], parameter[i], values, terms);
-      for (int k = 0; k < kTerms; ++k) {
-        lanes[k][i] += static_cast<double>(terms[k].first) * static_cast<double>(terms[k].second);
+    forEachBlock(count, [&](std::size_t begin, std::size_t length) {
+      fetchBlock<Fetch::kRead>(parameter + begin + kRow);
+      for (int k = 0; k < Rule::kStates; ++k) {
+        fetchBlock<Fetch::kRead>(state.of[k] + begin + kRow);
       }
-    }
+      TFJS_ALIG_INDEPENDENT
+      for (std::size_t i = begin; i < begin + length; ++i) {
+        float values[Rule::kStates > 0 ? Rule::kStates : 1] = {};
+        for (int k = 0; k < Rule::kStates; ++k) values[k] = state.of[k][i];
+        Term terms[kTerms];
+        Rule::measure(local, gradient[i], parameter[i], values, terms);
+        for (int k = 0; k < kTerms; ++k) {
+          lanes[k][i] += static_cast<double>(terms[k].first) * static_cast<double>(terms[k].second);
+        }
+      }
+    });
   }
   for (int k = 0; k < kTerms; ++k) sums[k + 1] = addLanes(lanes[k], reached);
 }
 
-template <class Rule>
-double updateChunk(const void* coefficients, const ChunkArguments& chunk, Store store) {
+// Updates so many rows, each of `count` elements, and adds the squares of the new parameters to
+// their lanes.
+template <class Rule, Place kPlace, std::size_t kRows>
+void updateRows(const typename Rule::Coefficients& coefficients, const ChunkArguments& chunk,
+                std::size_t start, std::size_t count, double* lanes) {
+  forEachBlock(count, [&](std::size_t begin, std::size_t length) {
+    alignas(64) float staged[kRows][kBlock];
+    const float* updated[kRows];
+    for (std::size_t row = 0; row < kRows; ++row) {
+      const std::size_t at = start + row * kRow + begin;
+      const float* gradient = chunk.gradient + at;
+      const float* parameter = chunk.parameter + at;
+      float* target = chunk.newParameter + at;
+      const StateRow<Rule, const float> state(chunk.state, at);
+      const StateRow<Rule, float> newState(chunk.newState, at);
+      if (kPlace != Place::kNear) {
+        constexpr std::size_t kAhead = kRows * kRow;
+        fetchBlock<Fetch::kRead>(gradient + kAhead);
+        if (parameter != target) fetchBlock<Fetch::kRead>(parameter + kAhead);
+        if (kPlace == Place::kFar) fetchBlock<Fetch::kWrite>(target + kAhead);
+        for (int k = 0; k < Rule::kStates; ++k) fetchBlock<Fetch::kWrite>(state.of[k] + kAhead);
+      }
+      float* newParameter = kPlace == Place::kFarStreaming ? staged[row] : target;
+      TFJS_ALIG_INDEPENDENT
+      for (std::size_t i = 0; i < length; ++i) {
+        float w = parameter[i];
+        float values[Rule::kStates > 0 ? Rule::kStates : 1] = {};
+        for (int k = 0; k < Rule::kStates; ++k) values[k] = state.of[k][i];
+        Rule::update(coefficients, gradient[i], w, values);
+        for (int k = 0; k < Rule::kStates; ++k) newState.of[k][i] = values[k];
+        newParameter[i] = w;
+      }
+      if (kPlace == Place::kFarStreaming) streamRow(target, newParameter, length);
+      updated[row] = newParameter;
+    }
+    for (std::size_t i = 0; i < length; ++i) {
+      double sum = lanes[begin + i];
+      for (std::size_t row = 0; row < kRows; ++row) sum += squareOf(updated[row][i]);
+      lanes[begin + i] = sum;
+    }
+  });
+}
+
+// Two rows at a time halve the traffic of the lanes, and each is in a page of 4 KB of its own, in
+// which processors fetch ahead. ALI-G with momentum over 25.6 million elements on two cores
+// (AVX-512): a row at a time, fetching 512 elements ahead, 9.2 ms, with the squares of a row in a
+// loop of their own 10.9; two 8.4, four 9.6; a loop over the same arrays without squares 8.0. In a
+// cache a row's loads wait for the stores of the one before, 4 KB back: there, and where a rule has
+// more arrays, two rows take up to 1.7 times as long as one.
+template <class Rule, Place kPlace>
+double updateChunkIn(const void* coefficients, const ChunkArguments& chunk) {
   alignas(64) double lanes[kLaneCount];
-  alignas(64) float staged[kRow];
   const auto local = *static_cast<const typename Rule::Coefficients*>(coefficients);
   const std::size_t size = chunk.size;
-  for (std::size_t start = 0; start < size; start += kRow) {
-    const std::size_t count = size - start < kRow ? size - start : kRow;
-    const float* gradient = chunk.gradient + start;
-    const float* parameter = chunk.parameter + start;
-    float* newParameter = store == Store::kStreaming ? staged : chunk.newParameter + start;
-    const StateRow<Rule, const float> state(chunk.state, start);
-    const StateRow<Rule, float> newState(chunk.newState, start);
-    TFJS_ALIG_INDEPENDENT
-    for (std::size_t i = 0; i < count; ++i) {
-      float w = parameter[i];
-      float values[Rule::kStates > 0 ? Rule::kStates : 1] = {};
-      for (int k = 0; k < Rule::kStates; ++k) values[k] = state.of[k][i];
-      Rule::update(local, gradient[i], w, values);
-      for (int k = 0; k < Rule::kStates; ++k) newState.of[k][i] = values[k];
-      newParameter[i] = w;
+  const std::size_t reached = size < kRow ? size : kRow;
+  // 0 + x is x: no square is -0.
+  std::fill(lanes, lanes + reached, 0.0);
+  std::size_t start = 0;
+  if (kPlace != Place::kNear && Rule::kStates <= 1) {
+    for (; start + 2 * kRow <= size; start += 2 * kRow) {
+      updateRows<Rule, kPlace, 2>(local, chunk, start, kRow, lanes);
     }
-    if (start == 0) {
-      for (std::size_t i = 0; i < count; ++i) lanes[i] = squareOf(newParameter[i]);
-    } else {
-      for (std::size_t i = 0; i < count; ++i) lanes[i] += squareOf(newParameter[i]);
-    }
-    if (store == Store::kStreaming) streamRow(chunk.newParameter + start, staged, count);
   }
-  return addLanes(lanes, size < kRow ? size : kRow);
+  for (; start < size; start += kRow) {
+    const std::size_t count = size - start < kRow ? size - start : kRow;
+    updateRows<Rule, kPlace, 1>(local, chunk, start, count, lanes);
+  }
+  return addLanes(lanes, reached);
+}
+
+template <class Rule>
+double updateChunk(const void* coefficients, const ChunkArguments& chunk, Place place) {
+  switch (place) {
+    case Place::kNear:
+      return updateChunkIn<Rule, Place::kNear>(coefficients, chunk);
+    case Place::kFar:
+      return updateChunkIn<Rule, Place::kFar>(coefficients, chunk);
+    default:
+      return updateChunkIn<Rule, Place::kFarStreaming>(coefficients, chunk);
+  }
 }
 
 void scale(float scale, const float* values, float* result, std::size_t size) {

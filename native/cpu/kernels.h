@@ -10,9 +10,10 @@
 
 namespace tfjs_alig {
 
-// How new values reach memory: kCached for buffers that were just read or are read soon, kStreaming
-// past the caches, for large buffers that were not read (NOTE [streaming stores] in engine.cc).
-enum class Store { kCached, kStreaming };
+// Where the arrays of a step are: kNear in a cache of the core; kFar beyond, to be fetched ahead;
+// kFarStreaming beyond as well, with new parameters in buffers that were not read, which go past
+// the caches (NOTE [where arrays are] in engine.cc).
+enum class Place { kNear, kFar, kFarStreaming };
 
 // A chunk of a tensor.
 struct ChunkArguments {
@@ -29,7 +30,7 @@ struct RuleKernels {
   // The chunk's part of each of the rule's sums; null where |g|^2 is the only one.
   void (*measure)(const void* measuring, const ChunkArguments& chunk, double* sums);
   // Makes the new values and returns the sum of squares of the new parameters.
-  double (*update)(const void* coefficients, const ChunkArguments& chunk, Store store);
+  double (*update)(const void* coefficients, const ChunkArguments& chunk, Place place);
 };
 
 struct Kernels {
