@@ -4,10 +4,11 @@ import { dirname, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { wholeNumber } from '../lib/cli/option-values.js';
 import { runMemory } from './memory/run.js';
-import { stepSection } from './page/step.js';
+import { contendersSection } from './page/contenders.js';
 import { memorySection } from './page/memory.js';
+import { stepSection } from './page/step.js';
 import { trainingSection } from './page/training.js';
-import { writePage } from './page/write.js';
+import { writePages } from './page/write.js';
 import { resultText, standardFile, type ResultName, type Results } from './results.js';
 import { runSteps } from './step/run.js';
 import { parseShapes, type Shape } from './step/shapes.js';
@@ -76,7 +77,9 @@ measurement('step', 'one step: sizes, regimes, the floors of the memory', true)
     wholeNumber({ atLeast: 1 }),
   )
   .action(async (options: Common & { peers: boolean; shapes?: Shape[]; threads?: number }) => {
-    deliver('step', options, await runSteps(options), stepSection);
+    deliver('step', options, await runSteps(options), (results) =>
+      [stepSection(results), contendersSection(results)].join('\n\n'),
+    );
   });
 measurement('training', "the optimiser's share of training steps")
   .option(...repetitions)
@@ -90,7 +93,7 @@ measurement('memory', 'what 10,000 steps hold, and steps over a billion paramete
 );
 program
   .command('page')
-  .description('makes docs/performance.md and its charts of the files in benchmarks/results/')
-  .action(writePage);
+  .description('makes docs/performance*.md and the charts of the files in benchmarks/results/')
+  .action(writePages);
 
 await program.parseAsync();

@@ -6,7 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import test from 'ava';
 import { contenders, hostName, tensorFlowName } from '../benchmarks/contenders/list.js';
+import { aimsSection } from '../benchmarks/page/aims.js';
 import { shareChart, timeChart } from '../benchmarks/page/charts.js';
+import { contendersSection } from '../benchmarks/page/contenders.js';
 import { fitGrowth, growthSection } from '../benchmarks/page/growth.js';
 import { costOf, places, scaleSection } from '../benchmarks/page/scale.js';
 import { stepSection } from '../benchmarks/page/step.js';
@@ -68,7 +70,7 @@ test.serial('npm run bench -- --quick measures every contender, table and charts
     }
     for (const { part, gigabytesPerSecond } of memory) t.true(gigabytesPerSecond > 0, part);
   }
-  t.is(stepSection(results), stdout.trimEnd());
+  t.is([stepSection(results), contendersSection(results)].join('\n\n'), stdout.trimEnd());
 });
 
 test.serial('npm run bench -- training --quick measures the share of each optimiser', async (t) => {
@@ -216,6 +218,19 @@ test('the growth of a step is found from its times', (t) => {
   t.true(Math.abs(fit.parameterNanoseconds - 0.5) < 1e-6);
   t.true(fit.largestError < 1e-6);
   t.is(fitGrowth(measurements.slice(0, 3)), null);
+});
+
+test('aims are held against the cases that they are about', (t) => {
+  const results = syntheticResults();
+  const section = aimsSection(results);
+  // 20 tensors take 50, 55 and 100 us; all contenders the same time, twice the floor's.
+  t.regex(
+    section,
+    /20 tensors of a small model \| at most 150 us \| 3 of 3 \| 50\.5 us \| 100 us \|/,
+  );
+  t.regex(section, /in place, .* \| at least 90 % \| 0 of 3 \| 50\.0 % \| 50\.0 % \|/);
+  t.regex(section, /without the norm, .* \| at least 1 x \| 15 of 15 \| 1\.00 x \|/);
+  t.regex(section, /160 tensors of 1,000 \|\s+\| not measured \|/);
 });
 
 test('charts and growth are made of results', async (t) => {

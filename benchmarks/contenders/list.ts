@@ -101,6 +101,8 @@ export const hostName = 'fusedAliGStep, Float32Array';
 export const tensorFlowName = 'AliG, tfjs-node';
 export const plainName = 'ALI-G in plain tfjs ops';
 export const momentumName = 'tf.train.momentum';
+export const torchNormName = 'PyTorch SGD fused, norm and ball';
+export const torchName = 'PyTorch SGD fused';
 
 const large = { mostElements: 30e6 } as const;
 
@@ -177,12 +179,12 @@ export const contenders: readonly Contender[] = [
     bytesPerElement: 52,
   }),
   python(
-    'PyTorch SGD fused, norm and ball',
+    torchNormName,
     'torch-fused-constrained',
     { norm: true, projection: true, checks: false },
     { bytesPerElement: 20, mostElements: Infinity },
   ),
-  python('PyTorch SGD fused', 'torch-fused', stepAlone, {
+  python(torchName, 'torch-fused', stepAlone, {
     bytesPerElement: 16,
     mostElements: Infinity,
   }),

@@ -3,19 +3,25 @@ import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import { packageRoot } from '../../lib/platform/package.js';
 import { readResults, standardFile, type ResultName } from '../results.js';
+import { aimsSection } from './aims.js';
 import { shareChart, timeChart } from './charts.js';
+import { contendersSection } from './contenders.js';
 import { growthSection } from './growth.js';
 import { memorySection } from './memory.js';
 import { scaleSection } from './scale.js';
 import { stepSection } from './step.js';
 import { trainingSection } from './training.js';
 
-const page = join(packageRoot, 'docs', 'performance.md');
+const pages = ['performance.md', 'performance-contenders.md'];
+
+/** Where a section begins and ends. */
+function markers(name: string): readonly [string, string] {
+  return [`<!-- ${name}: begin -->`, `<!-- ${name}: end -->`];
+}
 
 /** Replaces what stands between a section's two markers. */
 export function withSection(document: string, name: string, text: string): string {
-  const begin = `<!-- ${name}: begin -->`;
-  const end = `<!-- ${name}: end -->`;
+  const [begin, end] = markers(name);
   const from = document.indexOf(begin);
   const to = document.indexOf(end);
   if (from < 0 || to < from) throw new Error(`the document lacks '${begin}' or '${end}' after it`);
@@ -46,20 +52,26 @@ function section<Name extends ResultName>(
   return results ? make(results) : null;
 }
 
-/** Makes docs/performance.md, and its charts, of what has been measured. */
-export async function writePage(): Promise<void> {
+/** Makes docs/performance.md with its charts, and the page of all contenders, of what has been measured. */
+export async function writePages(): Promise<void> {
   const sections = {
     charts: await charts(),
+    aims: section('step', aimsSection),
     step: section('step', stepSection),
     growth: section('step', growthSection),
     training: section('training', trainingSection),
     memory: section('memory', memorySection),
     scale: scaleSection(),
+    contenders: section('step', contendersSection),
   };
-  let text = readFileSync(page, 'utf8');
-  for (const [name, made] of Object.entries(sections)) {
-    text = withSection(text, name, made ?? 'Not measured yet.');
+  for (const name of pages) {
+    const page = join(packageRoot, 'docs', name);
+    let text = readFileSync(page, 'utf8');
+    for (const [name, made] of Object.entries(sections)) {
+      if (text.includes(markers(name)[0]))
+        text = withSection(text, name, made ?? 'Not measured yet.');
+    }
+    const options = await resolveConfig(page);
+    writeFileSync(page, await format(text, { parser: 'markdown', ...options }));
   }
-  const options = await resolveConfig(page);
-  writeFileSync(page, await format(text, { parser: 'markdown', ...options }));
 }
