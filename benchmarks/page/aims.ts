@@ -90,7 +90,7 @@ const aims: readonly Aim[] = [
     wanted: 1,
     unit: 'x',
     bound: 'least',
-    applies: () => true,
+    applies: ({ ballActive }) => !ballActive,
     figure: timesAsLong(torchName, hostName),
   },
   {
