@@ -5,10 +5,9 @@ import {
   torchName,
   torchNormName,
 } from '../contenders/list.js';
-import { ratios } from '../statistics.js';
 import type { CaseResult } from '../step/measure.js';
 import type { StepResults } from '../step/run.js';
-import { caseText, find } from './case.js';
+import { caseText, find, shareOfFloor, timesAsLong } from './case.js';
 import { digits, table } from './markdown.js';
 
 /** What a step should cost, and in which cases. */
@@ -28,15 +27,14 @@ const microseconds = (name: string) => (result: CaseResult) => {
   return found ? 1000 * found.median : null;
 };
 
-const shareOfFloor = (name: string) => (result: CaseResult) => {
+const percentOfFloor = (name: string) => (result: CaseResult) => {
   const found = find(result, name);
-  return found ? 100 / found.timesFloor.median : null;
+  return found ? 100 * shareOfFloor(found) : null;
 };
 
-/** How many times as long `other` takes as `ours`. */
-const timesAsLong = (other: string, ours: string) => (result: CaseResult) => {
+const speedup = (other: string, ours: string) => (result: CaseResult) => {
   const [slow, fast] = [find(result, other), find(result, ours)];
-  return slow && fast ? ratios(slow.milliseconds, fast.milliseconds).median : null;
+  return slow && fast ? timesAsLong(slow, fast) : null;
 };
 
 /** Whose arrays are far beyond what a core has in its caches. */
@@ -67,7 +65,7 @@ const aims: readonly Aim[] = [
     unit: '%',
     bound: 'least',
     applies: isLarge,
-    figure: shareOfFloor(hostName),
+    figure: percentOfFloor(hostName),
   },
   {
     text: 'Share of the floor through tfjs-node, 20 million parameters and more',
@@ -75,7 +73,7 @@ const aims: readonly Aim[] = [
     unit: '%',
     bound: 'least',
     applies: isLarge,
-    figure: shareOfFloor(tensorFlowName),
+    figure: percentOfFloor(tensorFlowName),
   },
   {
     text: "PyTorch's fused SGD with the norm, beside fusedAliGStep",
@@ -83,7 +81,7 @@ const aims: readonly Aim[] = [
     unit: 'x',
     bound: 'least',
     applies: () => true,
-    figure: timesAsLong(torchNormName, hostName),
+    figure: speedup(torchNormName, hostName),
   },
   {
     text: "PyTorch's fused SGD without the norm, beside fusedAliGStep",
@@ -91,7 +89,7 @@ const aims: readonly Aim[] = [
     unit: 'x',
     bound: 'least',
     applies: ({ ballActive }) => !ballActive,
-    figure: timesAsLong(torchName, hostName),
+    figure: speedup(torchName, hostName),
   },
   {
     text: 'Plain TensorFlow.js ops beside AliG, 160 tensors of 1,000',
@@ -99,7 +97,7 @@ const aims: readonly Aim[] = [
     unit: 'x',
     bound: 'least',
     applies: isOf(160, 160_000),
-    figure: timesAsLong(plainName, tensorFlowName),
+    figure: speedup(plainName, tensorFlowName),
   },
   {
     text: 'Plain TensorFlow.js ops beside AliG, 160 tensors of 160,000',
@@ -107,7 +105,7 @@ const aims: readonly Aim[] = [
     unit: 'x',
     bound: 'least',
     applies: isOf(160, 25_600_000),
-    figure: timesAsLong(plainName, tensorFlowName),
+    figure: speedup(plainName, tensorFlowName),
   },
 ];
 

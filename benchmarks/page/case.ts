@@ -1,4 +1,7 @@
-import type { CaseResult, ContenderResult } from '../step/measure.js';
+import { floorPart } from '../contenders/memory.js';
+import { ratios } from '../statistics.js';
+import type { CaseResult, ContenderResult, MemoryResult } from '../step/measure.js';
+import type { StepResults } from '../step/run.js';
 import { networkShapes } from '../step/shapes.js';
 import { grouped } from './markdown.js';
 
@@ -24,4 +27,25 @@ export function caseText(result: CaseResult): string {
 /** The times of a contender, where it took part. */
 export function find({ contenders }: CaseResult, name: string): ContenderResult | undefined {
   return contenders.find((contender) => contender.name === name);
+}
+
+/** The passes that a step is compared with. */
+export function floorOf({ memory }: CaseResult): MemoryResult {
+  return memory.find(({ part }) => part === floorPart)!;
+}
+
+/** The floor's time as a part of the contender's. */
+export const shareOfFloor = ({ timesFloor }: ContenderResult) => 1 / timesFloor.median;
+
+/** How many times as long `other` takes as `ours`, in the same round. */
+export function timesAsLong(other: ContenderResult, ours: ContenderResult): number {
+  return ratios(other.milliseconds, ours.milliseconds).median;
+}
+
+/** Cases that differ in size alone: all threads, momentum, no ball. */
+export function differingInSize({ machine, cases }: StepResults): CaseResult[] {
+  return cases.filter(
+    ({ threads, momentum, ballActive }) =>
+      threads === machine.threads && momentum !== 0 && !ballActive,
+  );
 }

@@ -1,20 +1,12 @@
 import { drawPanels } from '../../experiments/run/chart.js';
 import { hostName, momentumName, plainName, tensorFlowName } from '../contenders/list.js';
-import { floorPart } from '../contenders/memory.js';
 import type { CaseResult } from '../step/measure.js';
 import type { StepResults } from '../step/run.js';
+import { differingInSize, find, floorOf, shareOfFloor } from './case.js';
 
 const width = 320;
 const height = 220;
 const drawn = [hostName, tensorFlowName, plainName, momentumName];
-
-/** Cases that differ in size alone: all threads, momentum, no ball. */
-function comparable({ machine, cases }: StepResults): CaseResult[] {
-  return cases.filter(
-    ({ threads, momentum, ballActive }) =>
-      threads === machine.threads && momentum !== 0 && !ballActive,
-  );
-}
 
 /** A panel a number of tensors, side by side. */
 function panels(
@@ -23,7 +15,7 @@ function panels(
   axisTitle: string,
   valuesOf: (result: CaseResult) => { name: string; value: number }[],
 ) {
-  const cases = comparable(results);
+  const cases = differingInSize(results);
   const counts = [...new Set(cases.map(({ tensors }) => tensors))].sort((a, b) => a - b);
   // Networks have a number of tensors each; a line needs several sizes.
   return counts
@@ -82,12 +74,12 @@ function rows<Panel>(list: readonly Panel[]): { hconcat: Panel[] }[] {
 export function timeChart(results: StepResults): Promise<string> {
   const list = panels(results, 'milliseconds', 'Milliseconds a step', (result) => [
     ...drawn.flatMap((name) => {
-      const found = result.contenders.find((contender) => contender.name === name);
+      const found = find(result, name);
       return found ? [{ name, value: found.median }] : [];
     }),
     {
       name: 'floor: memory traffic of a step',
-      value: result.memory.find(({ part }) => part === floorPart)!.median,
+      value: floorOf(result).median,
     },
   ]);
   return drawPanels('Time of one step', subtitle(results), rows(list));
@@ -97,8 +89,8 @@ export function timeChart(results: StepResults): Promise<string> {
 export function shareChart(results: StepResults): Promise<string> {
   const list = panels(results, 'share', 'Share of the floor', (result) =>
     drawn.flatMap((name) => {
-      const found = result.contenders.find((contender) => contender.name === name);
-      return found ? [{ name, value: 1 / found.timesFloor.median }] : [];
+      const found = find(result, name);
+      return found ? [{ name, value: shareOfFloor(found) }] : [];
     }),
   );
   return drawPanels("The floor's time as a part of the step's", subtitle(results), rows(list));

@@ -2,6 +2,7 @@ import MultivariateLinearRegression from 'ml-regression-multivariate-linear';
 import { hostName, momentumName, plainName, tensorFlowName } from '../contenders/list.js';
 import type { CaseResult } from '../step/measure.js';
 import type { StepResults } from '../step/run.js';
+import { differingInSize, find } from './case.js';
 import { digits, grouped, table } from './markdown.js';
 
 /** Microseconds = start + tensor * tensors + nanoseconds / 1000 * parameters. */
@@ -52,18 +53,16 @@ const regimes = [
 ];
 
 function measurementsOf(cases: readonly CaseResult[], name: string): Measurement[] {
-  return cases.flatMap(({ tensors, elements, contenders }) => {
-    const found = contenders.find((contender) => contender.name === name);
+  return cases.flatMap((result) => {
+    const { tensors, elements } = result;
+    const found = find(result, name);
     return found ? [{ tensors, parameters: elements, milliseconds: found.median }] : [];
   });
 }
 
 /** How the time of a step grows with tensors and parameters. */
-export function growthSection({ machine, cases }: StepResults): string {
-  const comparable = cases.filter(
-    ({ threads, momentum, ballActive }) =>
-      threads === machine.threads && momentum !== 0 && !ballActive,
-  );
+export function growthSection(results: StepResults): string {
+  const comparable = differingInSize(results);
   const rows = regimes.flatMap(({ text, holds }) =>
     [hostName, tensorFlowName, plainName, momentumName].flatMap((name) => {
       const measurements = measurementsOf(

@@ -6,11 +6,10 @@ import {
   torchName,
   torchNormName,
 } from '../contenders/list.js';
-import { floorPart, memoryPasses } from '../contenders/memory.js';
-import { ratios } from '../statistics.js';
+import { memoryPasses } from '../contenders/memory.js';
 import type { CaseResult, ContenderResult } from '../step/measure.js';
 import type { StepResults } from '../step/run.js';
-import { caseText, find, shapeText } from './case.js';
+import { caseText, find, floorOf, shapeText, shareOfFloor, timesAsLong } from './case.js';
 import { digits, duration, machineText, percent, range, table } from './markdown.js';
 
 /** One row a case: ours beside the floor and what users have today. */
@@ -35,20 +34,17 @@ function summaryTable(cases: readonly CaseResult[]): string {
       const [host, tensorFlow] = [hostName, tensorFlowName].map((name) => find(result, name));
       const time = (contender?: ContenderResult) => (contender ? duration(contender.median) : '');
       const share = (contender?: ContenderResult) =>
-        contender ? percent(1 / contender.timesFloor.median) : '';
+        contender ? percent(shareOfFloor(contender)) : '';
       const times = (name: string, ours?: ContenderResult) => {
         const other = find(result, name);
-        return other && ours
-          ? `${digits(ratios(other.milliseconds, ours.milliseconds).median)} x`
-          : '';
+        return other && ours ? `${digits(timesAsLong(other, ours))} x` : '';
       };
-      const floor = result.memory.find(({ part }) => part === floorPart)!;
       return [
         shapeText(result),
         result.threads,
         result.momentum,
         result.ballActive ? 'active' : '',
-        duration(floor.median),
+        duration(floorOf(result).median),
         time(host),
         share(host),
         time(tensorFlow),
@@ -65,7 +61,7 @@ function summaryTable(cases: readonly CaseResult[]): string {
 /** The bandwidths of the largest case: beyond the caches, as far as memory and time allow. */
 function floorTable(cases: readonly CaseResult[]): string {
   const largest = cases.reduce((a, b) => (b.elements > a.elements ? b : a));
-  const floor = largest.memory.find(({ part }) => part === floorPart)!;
+  const floor = floorOf(largest);
   return [
     caseText(largest),
     table(
