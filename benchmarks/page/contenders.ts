@@ -2,7 +2,7 @@ import { hostName } from '../contenders/list.js';
 import { memoryPasses } from '../contenders/memory.js';
 import type { CaseResult, ContenderResult } from '../step/measure.js';
 import type { StepResults } from '../step/run.js';
-import { caseText, find } from './case.js';
+import { caseText, find, timesAsLong } from './case.js';
 import { digits, duration, machineText, table } from './markdown.js';
 
 /** What is in a contender's time. */
@@ -21,7 +21,7 @@ function gigabytesPerSecond({ bytesPerElement, elements }: CaseResult, milliseco
 
 function caseTable(result: CaseResult): string {
   const { contenders, memory, bytesPerElement, leftOut } = result;
-  const host = find(result, hostName)?.median;
+  const host = find(result, hostName);
   const rows = contenders.map((contender) => [
     contender.name,
     workText(contender.work),
@@ -29,7 +29,7 @@ function caseTable(result: CaseResult): string {
     `${duration(contender.minimum)}..${duration(contender.maximum)}`,
     digits(gigabytesPerSecond(result, contender.median)),
     digits(contender.timesFloor.median),
-    host === undefined ? '' : digits(contender.median / host),
+    host ? digits(timesAsLong(contender, host)) : '',
   ]);
   const floorRows = memory.map((pass) => [
     memoryPasses.find(({ part }) => part === pass.part)!.text,
