@@ -1,7 +1,5 @@
 /** fusedAliGStep over Float32Arrays, in place. */
-import { getThreadCount } from '../../lib/index.js';
 import { fusedAliGStep, type StepReport } from '../../lib/index.js';
-import { addonState } from '../../lib/platform/addon.js';
 import { readInputs, type Workload } from '../step/workload.js';
 import { timeSteps, type Runner } from '../worker/protocol.js';
 
@@ -27,13 +25,6 @@ export function prepare(_name: string, input: unknown): Promise<Runner> {
   return Promise.resolve({
     turn,
     parameters: () => parameters,
-    versions: () => ({}),
-    details: () => ({
-      engine: report!.engine,
-      projected: report!.projected,
-      threads: getThreadCount(),
-      instructionSet: addonState().addon?.getInstructionSet() ?? 'none',
-    }),
-    tensors: () => null,
+    details: () => ({ engine: report!.engine, projected: report!.projected }),
   });
 }

@@ -26,8 +26,6 @@ export type Formula = 'alig' | 'adam' | 'rmsprop' | 'adagrad';
 export interface Contender {
   readonly name: string;
   readonly command: (python: string) => Command;
-  /** Whether it needs what --peers installs. */
-  readonly python: boolean;
   /** Whether it is measured with --peers alone. */
   readonly peer: boolean;
   readonly formula: Formula;
@@ -60,9 +58,9 @@ const unlimited = { mostElements: Infinity, mostTensors: Infinity } as const;
 function node(
   name: string,
   [file, key]: readonly [string, string],
-  rest: Omit<Contender, 'name' | 'command' | 'python'>,
+  rest: Omit<Contender, 'name' | 'command'>,
 ): Contender {
-  return { name, command: () => nodeCommand(module(file), key), python: false, ...rest };
+  return { name, command: () => nodeCommand(module(file), key), ...rest };
 }
 
 function python(
@@ -74,7 +72,6 @@ function python(
   return {
     name,
     command: (interpreter) => ({ file: interpreter, arguments: ['-u', contenderScript, key] }),
-    python: true,
     peer: true,
     formula: 'alig',
     work,

@@ -79,9 +79,5 @@ export function prepare(name: string, input: unknown): Promise<Runner> {
           return [part, timeSteps(pass)(steps)['step']!];
         }),
       ),
-    parameters: () => [],
-    versions: () => ({}),
-    details: () => ({}),
-    tensors: () => null,
   });
 }

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import * as tf from '@tensorflow/tfjs-core';
 import { AliG, l2Ball } from '../../lib/index.js';
 import { readInputs, type Workload } from '../step/workload.js';
-import { timeSteps, type Ready, type Runner } from '../worker/protocol.js';
+import { timeSteps, type Details, type Runner, type Versions } from '../worker/protocol.js';
 import { PlainAliG } from './plain-alig.js';
 
 const require = createRequire(import.meta.url);
@@ -28,7 +28,7 @@ async function setBackend(name: BackendName): Promise<void> {
   await tf.ready();
 }
 
-function versions(name: BackendName): Ready['versions'] {
+function versions(name: BackendName): Versions {
   const manifest = require(`${backends[name].package}/package.json`) as { version: string };
   const { binding } = tf.backend() as unknown as { binding?: { TF_Version: string } };
   return {
@@ -41,7 +41,7 @@ function versions(name: BackendName): Ready['versions'] {
 /** An optimiser's step over tensors, and what its last one was. */
 interface Step {
   readonly step: () => void;
-  readonly details?: () => Ready['details'];
+  readonly details?: () => Details;
 }
 
 interface Tensors {

@@ -101,13 +101,7 @@ function overHostArrays(input: LargeInput): Runner {
     });
   const report = step();
   checkFirstStep(input, report, radius, (i) => parameters[0]![i]!);
-  return {
-    turn: timeSteps(step),
-    parameters: () => [],
-    versions: () => ({}),
-    details: () => ({ engine: report.engine, elements }),
-    tensors: () => null,
-  };
+  return { turn: timeSteps(step) };
 }
 
 /**
@@ -134,13 +128,7 @@ async function overTensors(input: LargeInput): Promise<Runner> {
   checkFirstStep(input, report, Infinity, (i) =>
     tf.tidy(() => tf.slice(variable, i, 1).dataSync()[0]!),
   );
-  return {
-    turn: timeSteps(step),
-    parameters: () => [],
-    versions: () => ({}),
-    details: () => ({ engine: report.engine, elements }),
-    tensors: () => tf.memory().numTensors,
-  };
+  return { turn: timeSteps(step) };
 }
 
 export async function prepare(name: string, input: unknown): Promise<Runner> {

@@ -1,11 +1,9 @@
-import { optimizers } from '../training/list.js';
+import { momentumName } from '../contenders/list.js';
 import type { TrainingResult, TrainingResults } from '../training/run.js';
 import { digits, duration, grouped, machineText, percent, range, table } from './markdown.js';
 
 function rows({ title, parameters, tensors, batchSize, optimizers: results }: TrainingResult) {
-  const momentum = results.find(
-    ({ name }) => name === optimizers.find(({ key }) => key === 'momentum')!.name,
-  )!;
+  const momentum = results.find(({ name }) => name === momentumName)!;
   return results.map((result, i) => [
     i === 0
       ? `${title}: ${grouped(parameters)} in ${tensors} tensors, batches of ${batchSize}`

@@ -220,7 +220,7 @@ def main():
         if request == "prepare":
             contender = CONTENDERS[sys.argv[1]](takes["input"])
             versions = {"python": platform.python_version(), **contender.versions()}
-            result = {"versions": versions, "details": {}}
+            result = {"versions": versions}
         else:
             result = answer(contender, request, takes)
         answers.write(json.dumps(result) + "\n")

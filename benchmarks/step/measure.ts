@@ -12,7 +12,7 @@ import { floorPart, memoryPasses, stepBytes } from '../contenders/memory.js';
 import { ratios, summarise, type Summary } from '../statistics.js';
 import { readArrays } from '../worker/float-files.js';
 import { ContenderProcess, threadVariables } from '../worker/process.js';
-import type { Ready } from '../worker/protocol.js';
+import type { Details, Versions } from '../worker/protocol.js';
 import { takeTurns, type Rounds } from '../worker/rounds.js';
 import { caseName, type Case } from './cases.js';
 import { disagreement } from './check.js';
@@ -102,7 +102,7 @@ function choose(tested: Case, withPeers: boolean): Chosen {
 }
 
 /** Throws unless the engine that should serve did, and projected where it should. */
-function checkDetails(contender: Contender, details: Ready['details'], ballActive: boolean): void {
+function checkDetails(contender: Contender, details: Details, ballActive: boolean): void {
   if (contender.engine === null) return;
   if (details['engine'] === contender.engine && details['projected'] === ballActive) return;
   throw new Error(
@@ -164,7 +164,7 @@ async function checkResults(
 export async function measureCase(
   tested: Case,
   { rounds, python, folder, threadsOf }: StepOptions,
-): Promise<{ readonly result: CaseResult; readonly versions: Ready['versions'] }> {
+): Promise<{ readonly result: CaseResult; readonly versions: Versions }> {
   const { shape, threads, momentum, ballActive } = tested;
   const elements = elementsOf(shape);
   const { chosen, leftOut } = choose(tested, python !== null);

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { setThreadCount } from '../../lib/index.js';
 import { describeMachine, requireAddon, type Machine } from '../machine.js';
 import { installPeers } from '../peers/environment.js';
-import type { Ready } from '../worker/protocol.js';
 import { quickRounds, standardRounds, type Rounds } from '../worker/rounds.js';
 import { caseName, casesOf, quickCases, standardCases } from './cases.js';
 import { measureCase, type CaseResult } from './measure.js';
@@ -56,7 +55,7 @@ export async function runSteps(options: StepRunOptions): Promise<StepResults> {
     for (const [i, tested] of cases.entries()) {
       console.error(`${i + 1} of ${cases.length}: ${caseName(tested)}`);
       const measured = await measureCase(tested, { rounds, python, folder, threadsOf });
-      Object.assign(versions, measured.versions satisfies Ready['versions']);
+      Object.assign(versions, measured.versions);
       results.push(measured.result);
     }
   } finally {

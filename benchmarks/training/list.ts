@@ -1,4 +1,5 @@
 /** Which trainings are measured, without loading TensorFlow.js. */
+import { momentumName, plainName } from '../contenders/list.js';
 
 export type NetworkName = 'mnist' | 'wrn-16-4' | 'bilstm';
 
@@ -19,9 +20,9 @@ export const trainings: readonly Training[] = [
 ];
 
 export const optimizers: readonly { readonly key: OptimizerName; readonly name: string }[] = [
-  { key: 'plain', name: 'ALI-G in plain tfjs ops' },
+  { key: 'plain', name: plainName },
   { key: 'alig', name: 'AliG' },
-  { key: 'momentum', name: 'tf.train.momentum' },
+  { key: 'momentum', name: momentumName },
 ];
 
 /** What the process of one training is given. */

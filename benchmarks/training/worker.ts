@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-node';
 import { AliG } from '../../lib/index.js';
 import { PlainAliG } from '../contenders/plain-alig.js';
-import type { Ready, Runner, Times } from '../worker/protocol.js';
+import type { Details, Runner, Times } from '../worker/protocol.js';
 import type { OptimizerName, TrainingInput } from './list.js';
 import { makeNetwork, type Network } from './networks.js';
 
@@ -62,7 +62,6 @@ export function prepare(_name: string, input: unknown): Promise<Runner> {
   const { variables } = network;
   const makeLoss = lossOf(network);
   const step = steps[optimizer](variables);
-  let loss = NaN;
   const turn = (count: number): Times => {
     let gradientTime = 0;
     let stepTime = 0;
@@ -76,27 +75,24 @@ export function prepare(_name: string, input: unknown): Promise<Runner> {
       stepTime += performance.now() - between;
       gradientTime += between - before;
       // As a training does that shows its progress.
-      loss = computed.value.dataSync()[0]!;
+      computed.value.dataSync();
       computed.value.dispose();
     }
     const total = performance.now() - start;
     return { step: total / count, gradients: gradientTime / count, optimizer: stepTime / count };
   };
-  const details = (): Ready['details'] => ({
+  const details = (): Details => ({
     tensors: variables.length,
     parameters: variables.reduce((sum, { size }) => sum + size, 0),
-    loss,
   });
   const { binding } = tf.backend() as unknown as { binding: { TF_Version: string } };
   return Promise.resolve({
     turn,
-    parameters: () => [],
     versions: () => ({
       'tfjs-core': tf.version_core,
       'tfjs-node': tf.version['tfjs-node'],
       tensorflow: binding.TF_Version,
     }),
     details,
-    tensors: () => tf.memory().numTensors,
   });
 }

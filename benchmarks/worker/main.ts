@@ -20,21 +20,21 @@ const ready = (): Runner => {
 const answers: Answers = {
   prepare: async ({ input }) => {
     runner = await module.prepare(name, input);
-    return { versions: runner.versions(), details: {} };
+    return { versions: runner.versions?.() ?? {} };
   },
   turn: ({ steps, untimed }) => {
     if (untimed > 0) ready().turn(untimed);
     return { milliseconds: ready().turn(steps) };
   },
   write: ({ file }) => {
-    writeArrays(file, ready().parameters());
+    writeArrays(file, ready().parameters?.() ?? []);
     return {};
   },
-  details: () => ({ details: ready().details() }),
+  details: () => ({ details: ready().details?.() ?? {} }),
   memory: () => ({
     residentBytes: process.memoryUsage.rss(),
     peakBytes: 1024 * process.resourceUsage().maxRSS,
-    tensors: ready().tensors(),
+    tensors: ready().tensors?.() ?? null,
   }),
 };
 

@@ -3,13 +3,11 @@
 /** Milliseconds of one step by part, a mean over the steps of a turn. */
 export type Times = Readonly<Record<string, number>>;
 
-/** What a contender says of itself once it is ready. */
-export interface Ready {
-  /** Of its libraries and its interpreter. */
-  readonly versions: Readonly<Record<string, string>>;
-  /** Of our own steps: the engine, the instruction set and the threads. */
-  readonly details: Readonly<Record<string, string | number | boolean>>;
-}
+/** Of a contender's libraries and its interpreter. */
+export type Versions = Readonly<Record<string, string>>;
+
+/** What a contender says of its last step or of its work. */
+export type Details = Readonly<Record<string, string | number | boolean>>;
 
 export interface MemoryUse {
   readonly residentBytes: number;
@@ -22,7 +20,10 @@ export interface MemoryUse {
 /** Requests by name, each with what it takes and what it answers. */
 export interface Requests {
   /** Makes a contender ready; `input` is what its module takes. */
-  prepare: { readonly takes: { readonly input: unknown }; readonly answers: Ready };
+  prepare: {
+    readonly takes: { readonly input: unknown };
+    readonly answers: { readonly versions: Versions };
+  };
   /** Makes a number of steps after one that is not timed. */
   turn: {
     readonly takes: { readonly steps: number; readonly untimed: number };
@@ -31,7 +32,7 @@ export interface Requests {
   /** Writes all parameters to a file, one tensor after the other, as float32 in host order. */
   write: { readonly takes: { readonly file: string }; readonly answers: Record<string, never> };
   /** What the last step was. */
-  details: { readonly takes: object; readonly answers: Pick<Ready, 'details'> };
+  details: { readonly takes: object; readonly answers: { readonly details: Details } };
   memory: { readonly takes: object; readonly answers: MemoryUse };
 }
 
@@ -39,11 +40,12 @@ export interface Requests {
 export interface Runner {
   /** Makes steps and returns when the results of the last one are there. */
   turn(steps: number): Times;
-  parameters(): Iterable<Float32Array>;
-  versions(): Ready['versions'];
-  details(): Ready['details'];
-  /** Tensors that tfjs counts; null where it is not loaded. */
-  tensors(): number | null;
+  /** Of those whose results are compared. */
+  parameters?(): Iterable<Float32Array>;
+  versions?(): Versions;
+  details?(): Details;
+  /** Tensors that tfjs counts, where it is loaded. */
+  tensors?(): number;
 }
 
 /** The module of a contender. */
