@@ -30,7 +30,7 @@ export const experiments: readonly ExperimentEntry[] = [
   },
   {
     name: 'figure-3-long',
-    description: "ALI-G's row of figure-3 in the paper's 10,000 steps",
+    description: "figure-3 in the paper's 10,000 steps",
     module: new URL('./figure-3/long-runs.js', import.meta.url),
     needsTensorFlow: true,
   },

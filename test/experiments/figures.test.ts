@@ -197,15 +197,12 @@ test.serial("another form's folder is not mixed up", async (t) => {
   t.regex(errors, /has another configuration than this run\. Choose another output folder/);
 });
 
-for (const [name, runs] of [
-  ['figure-3', 8],
-  ['figure-3-long', 1],
-] as const) {
+for (const name of ['figure-3', 'figure-3-long']) {
   test.serial(`experiment ${name} --quick`, async (t) => {
     const { summary, engines } = await quickForm(t, name);
     t.deepEqual(engines, ['tensorflow-cpu']);
     const { cells } = summary as { cells: { steps: number; finalObjective: number }[] };
-    t.is(cells.length, runs);
+    t.is(cells.length, 8);
     for (const { steps, finalObjective } of cells) {
       t.is(steps, 30);
       // Nothing is learnt in 30 steps: a random output has log(2) nats for each of some 15 terms.
