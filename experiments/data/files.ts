@@ -57,15 +57,25 @@ export class DataError extends Error {
   }
 }
 
+/** Where a file may lie: in the folder that the archive unpacks to, or by itself. */
+function places(folder: string, source: Source, file: DataFile): string[] {
+  return [
+    ...(source.folder === null ? [] : [join(folder, source.folder, file.name)]),
+    join(folder, file.name),
+  ];
+}
+
+/** Whether the folder of `--data` has this file. */
+export function hasFile(folder: string, source: Source, file: DataFile): boolean {
+  return places(folder, source, file).some((path) => existsSync(path));
+}
+
 /**
  * The path of a file in the folder of `--data`, which holds what the archive unpacks to, or its files.
  * @throws DataError where there is none.
  */
 export function findFile(folder: string, source: Source, file: DataFile): string {
-  const paths = [
-    ...(source.folder === null ? [] : [join(folder, source.folder, file.name)]),
-    join(folder, file.name),
-  ];
+  const paths = places(folder, source, file);
   const path = paths.find((candidate) => existsSync(candidate));
   if (path === undefined) {
     throw new DataError(`There is no file ${paths.join(' or ')}.`, source, file);
