@@ -17,8 +17,11 @@ function enlarge({ count, images, labels }: Examples): ImageSet {
   for (let image = 0; image < count; image++) {
     for (let row = 0; row < imageSize; row++) {
       let target = ((image * height + border + row) * width + border) * channels;
-      for (let column = 0; column < imageSize; column++, target += channels) {
-        set.images.fill(images[source++]!, target, target + channels);
+      for (let column = 0; column < imageSize; column++) {
+        const value = images[source++]!;
+        for (let channel = 0; channel < channels; channel++) {
+          set.images[target++] = value;
+        }
       }
     }
   }
