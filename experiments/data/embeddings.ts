@@ -139,7 +139,10 @@ export function gloveEmbeddings(
         if (end !== -1 && !builder.wants(word)) {
           continue;
         }
-        const vector = line.toString('latin1', end + 1).split(' ');
+        const vector = line
+          .toString('latin1', end + 1)
+          .trim()
+          .split(/ +/);
         if (end === -1 || vector.includes('') || !builder.add(word, vector.map(Number))) {
           throw new DataError(
             `${path}: line ${lineNumber} is not a word and ${dimension} numbers.`,

@@ -135,8 +135,8 @@ async function readSet(options: DataOptions, file: DataFile): Promise<ImageSet> 
  * SVHN's cropped digits from the official MATLAB files: 32 x 32 x 3, the digits 0 to 9. As in the
  * paper, 6,000 images of the training file are for validation, chosen as in the published code; the
  * others (67,257) and all of the extra file (531,131) are trained on; 26,032 to test. Values are only
- * scaled to [0, 1]. Sizes, MD5, dimensions and labels are checked. In memory: 2.2 GB, of which 1.9 GB
- * are the data set.
+ * scaled to [0, 1]. Sizes, MD5, dimensions and labels are checked. Loading takes 2.5 GB of
+ * memory at most; the data set has 1.9 GB.
  *
  * `trainExamples` is the number of those from the training file, beside the extra ones.
  * @param options.extra Whether the extra file is trained on too. Default: yes.
