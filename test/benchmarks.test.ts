@@ -39,7 +39,7 @@ async function quick<Name extends ResultName>(
 }
 
 test.serial('npm run bench -- --quick measures every contender, table and charts', async (t) => {
-  t.timeout(120_000);
+  t.timeout(590_000, 'measures, on a machine that may be busy');
   const { results, stdout } = await quick('step', '--threads', '2');
   const { machine, cases } = results;
   for (const name of ['node', 'tfjs-core', 'tfjs-node', 'tensorflow', 'tfjs-alig']) {
@@ -74,7 +74,7 @@ test.serial('npm run bench -- --quick measures every contender, table and charts
 });
 
 test.serial('npm run bench -- training --quick measures the share of each optimiser', async (t) => {
-  t.timeout(120_000);
+  t.timeout(590_000, 'measures, on a machine that may be busy');
   const { results, stdout } = await quick('training');
   t.is(results.trainings.length, 3);
   for (const { title, optimizers } of results.trainings) {
@@ -90,7 +90,7 @@ test.serial('npm run bench -- training --quick measures the share of each optimi
 });
 
 test.serial('npm run bench -- memory --quick measures what steps hold', async (t) => {
-  t.timeout(120_000);
+  t.timeout(590_000, 'measures, on a machine that may be busy');
   const { results, stdout } = await quick('memory');
   for (const { name, tensorsAtFirst, tensorsAtLast } of results.soak) {
     t.true(stdout.includes(`| ${name} |`), name);
@@ -235,7 +235,7 @@ test('aims are held against the cases that they are about', (t) => {
 
 test('charts and growth are made of results', async (t) => {
   const results = syntheticResults();
-  t.regex(growthSection(results), /AliG, tfjs-node .* 10.0 | 2.00 | 0.500 /);
+  t.regex(growthSection(results), /AliG, tfjs-node .* 10\.00? \| 2\.00 \| 0\.500 \|/);
   for (const svg of [await timeChart(results), await shareChart(results)]) {
     t.regex(svg, /^<svg/);
     t.false(svg.includes('NaN'));

@@ -1,16 +1,17 @@
 // The checks of the CUDA engine that need no GPU:
 //
-//   node native/test/check.js [simt] [sanitizers] [injected] [static [--record]]
+//   node native/test/check.js [simt] [sanitizers] [injected] [static [--record]] [--tools]
 //
-// All of them where none is named; --record writes the limits of `static` anew. Exit code 0: all
-// ran and passed; 1: one failed; 77: none failed, but one could not run, and its line says what is
-// missing. docs/gpu.md says what they show.
+// All of them where none is named; --record writes the limits of `static` anew; --tools runs none
+// and looks for what they need. Exit code 0: all ran and passed, or have what they need; 1: one
+// failed; 77: none failed, but one can't run, and its line says what is missing. docs/gpu.md says
+// what they show.
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { injectedBugs } from './injected-bugs.js';
-import { staticGate } from './static-gate.js';
+import { findStaticTools, staticGate } from './static-gate.js';
 import {
   CheckFailure,
   checksFolder,
@@ -51,6 +52,19 @@ const sanitizerEnvironment = {
  */
 const configured = new Map();
 
+/** @type {{ cmake: string, clang: string, gcc: string } | undefined} */
+let shimTools;
+
+/** What the checks need that run the engine under the shim; looked for once, which takes 2 s. */
+function findShimTools() {
+  if (shimTools === undefined) {
+    const cmake = findProgram(['cmake'], 'apt-get install cmake (Debian)');
+    findCuda();
+    shimTools = { cmake, ...findCompilers() };
+  }
+  return shimTools;
+}
+
 /**
  * Builds targets and returns the folder where the programs lie.
  * @param {keyof typeof builds} name
@@ -58,14 +72,13 @@ const configured = new Map();
  * @param {string} [injected] folders with bugs, separated by semicolons
  */
 function build(name, targets, injected = '') {
-  const cmake = findProgram(['cmake'], 'apt-get install cmake (Debian)');
+  const { cmake, ...compilers } = findShimTools();
   const { compiler, sanitizer, block } = builds[name];
   const folder = join(checksFolder, name);
   if (configured.get(name) !== injected) {
-    findCuda();
     runChecked(cmake, [
       ...['-S', '.', '-B', folder],
-      `-DCMAKE_CXX_COMPILER=${findCompilers()[compiler]}`,
+      `-DCMAKE_CXX_COMPILER=${compilers[compiler]}`,
       '-DTFJS_ALIG_CUDA=OFF',
       '-DTFJS_ALIG_CUDA_CHECKS=ON',
       `-DTFJS_ALIG_SANITIZER=${sanitizer}`,
@@ -143,17 +156,22 @@ function checkInjected() {
   }
 }
 
+const record = process.argv.includes('--record');
+
 const checks = {
-  simt: checkSimt,
-  sanitizers: checkSanitizers,
-  injected: checkInjected,
-  static: () => {
-    staticGate({ record });
+  simt: { findTools: findShimTools, run: checkSimt },
+  sanitizers: { findTools: findShimTools, run: checkSanitizers },
+  injected: { findTools: findShimTools, run: checkInjected },
+  static: {
+    findTools: findStaticTools,
+    run: () => {
+      staticGate({ record });
+    },
   },
 };
 
-const record = process.argv.includes('--record');
-const named = process.argv.slice(2).filter((name) => name !== '--record');
+const toolsOnly = process.argv.includes('--tools');
+const named = process.argv.slice(2).filter((name) => !name.startsWith('--'));
 for (const name of named) {
   if (!(name in checks)) {
     console.error(`no check '${name}'; there are ${Object.keys(checks).join(', ')}`);
@@ -169,7 +187,9 @@ for (const [name, check] of Object.entries(checks)) {
   const start = performance.now();
   console.log(`== ${name}`);
   try {
-    check();
+    check.findTools();
+    if (toolsOnly) continue;
+    check.run();
     console.log(`== ${name}: passed in ${((performance.now() - start) / 1000).toFixed(1)} s`);
   } catch (error) {
     if (error instanceof MissingTool) {

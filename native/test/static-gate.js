@@ -200,30 +200,37 @@ function limitsText(limits) {
   return `{\n${architectures.join(',\n')}\n}\n`;
 }
 
+const limitsPath = join(packageRoot, 'native', 'test', 'static-limits.json');
+
+/** The tools of the gate, and the recorded limits of the architectures that they compile for. */
+export function findStaticTools() {
+  const { nvcc, include } = findCuda();
+  const compiler = findProgram(['g++', 'clang++'], 'apt-get install g++ (Debian)');
+  const environment = findDisassembler();
+  const limits = JSON.parse(readFileSync(limitsPath, 'utf8'));
+  const known = run(nvcc, ['--list-gpu-code']).stdout;
+  const unknown = Object.keys(limits).find((architecture) => !known.includes(architecture));
+  if (unknown !== undefined) {
+    throw new MissingTool(`this nvcc does not know ${unknown}: install CUDA 12.8 or later`);
+  }
+  return { nvcc, include, compiler, environment, limits };
+}
+
 /**
  * @param {{ record: boolean }} options record: writes what was measured as the new limits, for
  *   kernels of a new rule or another nvcc
  */
 export function staticGate({ record }) {
-  const { nvcc, include } = findCuda();
-  const compiler = findProgram(['g++', 'clang++'], 'apt-get install g++ (Debian)');
-  const environment = findDisassembler();
+  const { nvcc, include, compiler, environment, limits } = findStaticTools();
   mkdirSync(folder, { recursive: true });
   const occupancyProgram = join(folder, 'occupancy');
   runChecked(compiler, [
     ...['-std=c++17', '-isystem', include],
     ...['native/test/occupancy.cc', '-o', occupancyProgram],
   ]);
-  const limitsPath = join(packageRoot, 'native', 'test', 'static-limits.json');
-  const limits = JSON.parse(readFileSync(limitsPath, 'utf8'));
-  const known = run(nvcc, ['--list-gpu-code']).stdout;
-
   const problems = [];
   const rows = [];
   for (const architecture of Object.keys(limits)) {
-    if (!known.includes(architecture)) {
-      throw new MissingTool(`this nvcc does not know ${architecture}: install CUDA 12.8 or later`);
-    }
     const kernels = kernelsOf(nvcc, architecture, occupancyProgram, environment);
     if (record) {
       limits[architecture] = Object.fromEntries(

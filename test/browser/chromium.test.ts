@@ -1,18 +1,13 @@
 /** The package in a real browser: every backend that Chromium offers, driven without a screen. */
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
-import test, { type ExecutionContext } from 'ava';
-import type { Browser, Page } from 'playwright-core';
+import test from 'ava';
 import type { EngineName } from '../../lib/index.js';
 import { chromiumMissing, findChromium, launchChromium } from '../support/chromium.js';
 import { goldenCases, type Tape } from '../support/golden.js';
 import { playOnBackend, replayedBits } from '../support/golden-replay.js';
-import {
-  bundleForBrowser,
-  servePage,
-  type Bundle,
-  type PageServer,
-} from '../support/page-server.js';
+import { testsThatNeed } from '../support/needs.js';
+import { bundleForBrowser, servePage } from '../support/page-server.js';
 import type { PageTests } from './page.js';
 
 const backends: readonly { readonly backend: string; readonly engine: EngineName }[] = [
@@ -25,21 +20,38 @@ const backends: readonly { readonly backend: string; readonly engine: EngineName
 /** Backends whose reports are read from the device later. */
 const deferring = ['webgl', 'webgpu'];
 
-const chromium = findChromium();
 const tapes = goldenCases<Tape>('tape');
-
-let bundle: Bundle;
-let server: PageServer;
-let browser: Browser;
-let page: Page;
 const complaints: string[] = [];
-const unavailable = new Set<string>();
+
+const bundle = await bundleForBrowser('dist/test/browser/page.js');
+
+/** The page in a running browser, which `close` ends. */
+async function openPage(chromium: string) {
+  const server = await servePage(bundle.code);
+  const browser = await launchChromium(chromium);
+  const page = await browser.newPage();
+  // A busy machine draws slowly in software.
+  page.setDefaultTimeout(300_000);
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  await page.goto(server.url);
+  await page.waitForFunction(() => 'pageTests' in globalThis);
+  const close = async () => {
+    await browser.close();
+    server.close();
+  };
+  return { page, version: browser.version(), close };
+}
+
+const chromium = findChromium();
+const opened = chromium === undefined ? undefined : await openPage(chromium);
 
 /** Calls a function of the page. */
 async function inPage<Name extends keyof PageTests>(
   name: Name,
   ...parameters: Parameters<PageTests[Name]>
 ): Promise<Awaited<ReturnType<PageTests[Name]>>> {
+  if (!opened) throw new Error(chromiumMissing);
+  const { page } = opened;
   const result = await page.evaluate(
     ([key, values]) =>
       (globalThis.pageTests[key as Name] as (...each: unknown[]) => unknown)(...values),
@@ -48,23 +60,13 @@ async function inPage<Name extends keyof PageTests>(
   return result as Awaited<ReturnType<PageTests[Name]>>;
 }
 
-test.before(async () => {
-  bundle = await bundleForBrowser('dist/test/browser/page.js');
-  if (chromium === undefined) return;
-  server = await servePage(bundle.code);
-  browser = await launchChromium(chromium);
-  page = await browser.newPage();
-  page.setDefaultTimeout(120_000);
-  page.on('pageerror', (error) => complaints.push(String(error)));
-  await page.goto(server.url);
-  await page.waitForFunction(() => 'pageTests' in globalThis);
-});
+// Before the first test: ava takes none after an await.
+const offered = new Map<string, { available: boolean; renderer: string }>();
+for (const { backend } of opened ? backends : []) {
+  offered.set(backend, await inPage('useBackend', backend));
+}
 
-test.after.always(async () => {
-  // Missing where before() failed.
-  await (browser as Browser | undefined)?.close();
-  (server as PageServer | undefined)?.close();
-});
+test.after.always(() => opened?.close());
 
 test('the bundle for browsers takes nothing from Node', (t) => {
   const { inputs, outputs } = bundle.metafile;
@@ -75,42 +77,24 @@ test('the bundle for browsers takes nothing from Node', (t) => {
   t.false('dist/lib/platform/addon.js' in inputs);
 });
 
-/** A test that needs the browser: without one it fails in CI and is skipped elsewhere. */
-function browserTest(title: string, run: (t: ExecutionContext) => Promise<void>): void {
-  if (chromium !== undefined) test.serial(title, run);
-  else test.serial.skip(title, run);
-}
-
-if (chromium === undefined && process.env['CI']) {
-  test('there is a Chromium to test in', (t) => {
-    t.fail(chromiumMissing);
-  });
-} else if (chromium === undefined) {
-  test.skip(`skipped: ${chromiumMissing}`, (t) => {
-    t.fail();
-  });
-}
+const browserTest = testsThatNeed('Chromium', chromium === undefined ? chromiumMissing : undefined);
 
 for (const { backend, engine } of backends) {
-  const backendTest = (title: string, run: (t: ExecutionContext) => Promise<void>) => {
-    browserTest(`${backend}: ${title}`, async (t) => {
-      if (unavailable.has(backend)) {
-        t.log(`${backend} is not available here: nothing was tested`);
-        t.pass();
-        return;
-      }
-      await run(t);
-    });
-  };
+  const { available = false, renderer = '' } = offered.get(backend) ?? {};
 
-  browserTest(`${backend}: Chromium has it`, async (t) => {
-    const { available, renderer } = await inPage('useBackend', backend);
-    t.log(`Chromium ${browser.version()}, ${backend} ${available ? 'on' : 'missing'}: ${renderer}`);
-    if (available) t.pass();
-    else unavailable.add(backend);
+  browserTest(`${backend}: Chromium has it`, (t) => {
+    t.log(`Chromium ${opened?.version}, ${backend} ${available ? 'on' : 'missing'}: ${renderer}`);
     // Chromium offers an adapter for WebGPU on some systems alone.
     t.true(available || backend === 'webgpu');
   });
+
+  const registerTest =
+    opened && !available
+      ? testsThatNeed(`${backend} in Chromium`, 'it offers none on this system')
+      : browserTest;
+  const backendTest: typeof browserTest = (title, run) => {
+    registerTest(`${backend}: ${title}`, run);
+  };
 
   for (const { id } of tapes) {
     backendTest(`${id} on ${engine}`, async (t) => {
@@ -236,5 +220,4 @@ browserTest('fusedAliGStep steps host arrays in the page', async (t) => {
 
 browserTest('the page raised no error of its own', (t) => {
   t.deepEqual(complaints, []);
-  return Promise.resolve();
 });

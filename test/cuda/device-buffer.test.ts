@@ -3,12 +3,11 @@ import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import * as tf from '@tensorflow/tfjs-core';
-import test from 'ava';
 import { DeviceBuffer, fusedAliGStep, gpus, NonFiniteError } from '../../lib/index.js';
-import { useSimulatedLibrary } from '../support/simulated-cuda.js';
+import { testsThatNeed } from '../support/needs.js';
+import { simulatedGpu, useSimulatedLibrary } from '../support/simulated-cuda.js';
 
-const missing = await useSimulatedLibrary();
-const check = missing === undefined ? test.serial : test.serial.skip;
+const check = testsThatNeed(simulatedGpu, await useSimulatedLibrary());
 
 const upload = (...values: number[]) => DeviceBuffer.upload(Float32Array.from(values));
 

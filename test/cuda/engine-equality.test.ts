@@ -7,7 +7,8 @@ import test from 'ava';
 import { tensorFlowOp } from '../../lib/engines/tensorflow.js';
 import { addonState } from '../../lib/platform/addon.js';
 import { resultDifference, runDeviceBuffers, runReference } from '../support/engine-comparison.js';
-import { useSimulatedLibrary } from '../support/simulated-cuda.js';
+import { testsThatNeed } from '../support/needs.js';
+import { simulatedGpu, useSimulatedLibrary } from '../support/simulated-cuda.js';
 import { stepCases } from '../support/step-cases.js';
 import { runTensorFlow } from '../support/tensorflow-steps.js';
 
@@ -15,12 +16,7 @@ const state = addonState();
 if (!state.addon) throw new Error(state.report);
 const { addon } = state;
 
-const missing = await useSimulatedLibrary();
-const compare = missing === undefined ? test.serial : test.serial.skip;
-if (missing !== undefined)
-  test(`no simulated GPU: ${missing}`, (t) => {
-    t.pass();
-  });
+const compare = testsThatNeed(simulatedGpu, await useSimulatedLibrary());
 
 // A thread of a block is a fiber here: 30 million elements would take minutes.
 const cases = stepCases.filter(({ sizes }) => sizes.every((size) => size < 10_000_000));

@@ -6,7 +6,13 @@ import test, { type ExecutionContext } from 'ava';
 import type { DoctorReport } from '../../lib/platform/doctor.js';
 import { packageRoot, packageWithAddonSource, temporaryFolder } from '../platform/folders.js';
 import { runNode } from '../platform/run.js';
-import { simulatedLibrary } from '../support/simulated-cuda.js';
+import { testsThatNeed } from '../support/needs.js';
+import {
+  cudaEngine,
+  missingCudaEngine,
+  simulatedGpu,
+  simulatedLibrary,
+} from '../support/simulated-cuda.js';
 
 const simulated = await simulatedLibrary();
 
@@ -135,7 +141,8 @@ test('a library of something else, or of another version, is broken', async (t) 
   }
 });
 
-('path' in simulated ? test : test.skip)('with a GPU the doctor names it', async (t) => {
+const missing = 'missing' in simulated ? simulated.missing : undefined;
+testsThatNeed(simulatedGpu, missing)('with a GPU the doctor names it', async (t) => {
   const { path } = simulated as { path: string };
   const { cuda, engines, healthy } = await examine({ TFJS_ALIG_CUDA_LIBRARY: path });
   t.true(healthy);
@@ -145,14 +152,12 @@ test('a library of something else, or of another version, is broken', async (t) 
   t.is(engines.tensorFlow, 'tensorflow-cpu');
 });
 
-const built = join(packageRoot, 'build', 'cuda', 'libtfjs_alig_cuda.so');
-const driver = existsSync('/dev/nvidiactl');
-(existsSync(built) && !driver ? test : test.skip)(
-  'without a driver the library that nvcc built loads, and says so',
-  async (t) => {
-    const { cuda, healthy } = await examine({ TFJS_ALIG_CUDA_LIBRARY: '' });
-    t.true(healthy);
-    t.like(cuda.library, { status: 'works', path: built });
-    t.like(cuda.gpus, { status: 'missing', problem: 'no NVIDIA driver was found' });
-  },
-);
+const withoutDriver = existsSync('/dev/nvidiactl')
+  ? testsThatNeed('a machine without an NVIDIA driver', 'this one has /dev/nvidiactl')
+  : testsThatNeed('the CUDA engine', missingCudaEngine());
+withoutDriver('without a driver the library that nvcc built loads, and says so', async (t) => {
+  const { cuda, healthy } = await examine({ TFJS_ALIG_CUDA_LIBRARY: '' });
+  t.true(healthy);
+  t.like(cuda.library, { status: 'works', path: cudaEngine });
+  t.like(cuda.gpus, { status: 'missing', problem: 'no NVIDIA driver was found' });
+});

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
+import { createOptimizer } from 'tfjs-alig';
+
 import { FastSequence } from '../../experiments/dnc/fast-sequence.js';
 import { maskedCrossEntropy } from '../../experiments/dnc/loss.js';
 import { prepareOptimizer } from '../../experiments/dnc/optimizers.js';
@@ -260,7 +262,18 @@ test.serial('gradients are clipped together, but for ALI-G and L4', (t) => {
 });
 
 test.serial('a training that diverges ends with the reason', (t) => {
-  const { events } = train(t, { name: 'l4mom', fraction: 1e37 }, 50);
+  const optimizer = createOptimizer('l4mom', { fraction: 0.15 });
+  const events: TrainingEvent[] = [];
+  const added = tensorsAdded(() => {
+    for (const event of trainDnc(optimizer, { steps: 50, seed: 1 })) {
+      events.push(event);
+      // The second step size, 5 times the fraction, is then 5 times the largest float32, however a
+      // machine rounds: the loss is 9.97 and the gradient's norm 1.79.
+      optimizer.fraction = 3e38;
+    }
+    optimizer.dispose();
+  });
+  t.is(added, 0);
   t.deepEqual(
     events.map(({ type }) => type),
     ['step', 'diverged'],
@@ -325,7 +338,7 @@ test.serial('the program trains, logs every step and draws the curves', async (t
   const options = ['--steps', '120', '--seed', '3', '--max-learning-rate', '10'];
   const result = await runTraining([...options, '--output', 'first']);
   t.is(result.exitCode, 0, result.errors);
-  t.regex(result.output, /Training {3}50 % {2}loss \d\.\d\de[+-]\d {2}\d+ steps\/s {2}\d+ s left/);
+  t.regex(result.output, /Training {3}50 % {2}loss \d\.\d\de[+-]\d {2}\d+ steps\/s {2}\d.* left/);
   t.regex(
     result.output,
     /Final objective: \d\.\d{3}e[+-]\d, the mean loss of 20 steps up to step 120/,
@@ -341,7 +354,7 @@ test.serial('the program trains, logs every step and draws the curves', async (t
     steps: 120,
     seed: 3,
   });
-  t.is(run.environment['TF_NUM_INTRAOP_THREADS'], '1');
+  t.is(run.environment['TF_NUM_INTRAOP_THREADS'], process.env['TF_NUM_INTRAOP_THREADS'] ?? '1');
   const steps = records.filter((record): record is StepRecord => record.type === 'step');
   t.is(steps.length, 120);
   t.true(steps.every(({ stepSize }) => stepSize > 0 && stepSize <= 10));
@@ -376,7 +389,7 @@ test.serial('Ctrl-C ends the training with a chart of what is there', async (t) 
     interruptAt: 'Training   10 %',
   });
   t.is(result.exitCode, 130, result.errors);
-  t.regex(result.output, /Interrupted after \d{3} of 1000 steps\./);
+  t.regex(result.output, /Interrupted after [1-9]\d\d of 1000 steps\./);
   t.deepEqual(openElements(readChart('early')), []);
 });
 

@@ -22,6 +22,7 @@ import { describeDuration } from '../../experiments/run/progress.js';
 import {
   readLogs,
   readTrace,
+  releaseSteps,
   startExperiment,
   startFixture,
   waitForSteps,
@@ -69,7 +70,10 @@ test.serial('a run logs its configuration, versions, engine and every step', (t)
     engine: 'tensorflow-cpu',
     command: 'test',
     configuration: { method: 'alig', hyperParameters: { maxLearningRate: 0.1 }, seed: 1 },
-    environment: { TF_DETERMINISTIC_OPS: '1', TF_NUM_INTRAOP_THREADS: '1' },
+    environment: {
+      TF_DETERMINISTIC_OPS: '1',
+      TF_NUM_INTRAOP_THREADS: process.env['TF_NUM_INTRAOP_THREADS'] ?? '1',
+    },
   });
   const { versions, commit } = lines[0] as { versions: Record<string, string>; commit: unknown };
   t.is(versions['node'], process.versions.node);
@@ -91,8 +95,9 @@ for (const name of ['arrays', 'model']) {
       const total = name === 'arrays' ? 240 : 80;
       let stepsBefore = 0;
       for (let kill = 0; kill < 3; kill++) {
-        const program = startFixture(name, output, { trace, jobs: 2 });
         const at = stepsBefore + 2 + Math.floor((Math.random() * total) / 5);
+        // A few steps after it: the kill may come at any moment of them.
+        const program = startFixture(name, output, { trace, jobs: 2, hold: at + 4 });
         t.log(`killed after ${at} steps`);
         await waitForSteps(trace, at);
         process.kill(-program.pid, 'SIGKILL');
@@ -114,7 +119,7 @@ test.serial(
   async (t) => {
     const output = path('orphans');
     const trace = path('orphans.trace');
-    const program = startFixture('arrays', output, { trace, jobs: 2 });
+    const program = startFixture('arrays', output, { trace, jobs: 2, hold: 24 });
     await waitForSteps(trace, 20);
     process.kill(program.pid, 'SIGKILL');
     const result = await startFixture('arrays', output, { trace, jobs: 2 }).result;
@@ -130,9 +135,10 @@ test.serial(
   async (t) => {
     const output = path('worker');
     const trace = path('worker.trace');
-    const program = startFixture('arrays', output, { trace });
+    const program = startFixture('arrays', output, { trace, hold: 14 });
     await waitForSteps(trace, 10);
     process.kill(Number.parseInt(readTrace(trace)[0]!, 10), 'SIGKILL');
+    releaseSteps(trace);
     const { exitCode, errors } = await program.result;
     t.is(exitCode, 1);
     t.regex(errors, /1 of 4 runs failed\.\nalig.*seed=1: Its process ended with SIGKILL/);
@@ -145,11 +151,14 @@ test.serial(
 test.serial('--jobs processes make the runs, and finished runs are not made again', async (t) => {
   const output = path('jobs');
   const trace = path('jobs.trace');
-  const { exitCode, output: text } = await startFixture('arrays', output, { trace, jobs: 3 })
-    .result;
+  const program = startFixture('arrays', output, { trace, jobs: 3, hold: 1 });
+  // Each of them makes its first step before one makes its second.
+  await waitForSteps(trace, 3);
+  releaseSteps(trace);
+  const { exitCode, output: text } = await program.result;
   t.is(exitCode, 0);
   t.is(new Set(readTrace(trace).map((line) => line.split(' ')[0])).size, 3);
-  t.regex(text, /Grid {3}[3-7]0 % {2}[0-3]\/4 runs {2}\d+ s left\n/);
+  t.regex(text, /Grid {3}[2-7]0 % {2}[0-3]\/4 runs {2}\d.* left\n/);
   t.regex(text, /Grid {2}100 % {2}4\/4 runs/);
   t.deepEqual(readLogs(output), reference.get('arrays'));
 
@@ -164,10 +173,11 @@ test.serial('--jobs processes make the runs, and finished runs are not made agai
 test.serial('Ctrl-C ends it with checkpoints, from which it goes on', async (t) => {
   const output = path('interrupted');
   const trace = path('interrupted.trace');
-  const program = startFixture('arrays', output, { trace, jobs: 2 });
+  const program = startFixture('arrays', output, { trace, jobs: 2, hold: 34 });
   await waitForSteps(trace, 30);
   // As a terminal does: to all processes.
   process.kill(-program.pid, 'SIGINT');
+  releaseSteps(trace);
   const { exitCode, output: text } = await program.result;
   t.is(exitCode, 130);
   t.regex(text, /Interrupted; the same command goes on from here/);
@@ -203,7 +213,7 @@ for (const [what, ending] of [
 async function killedFolder(name: string): Promise<{ output: string; stem: string }> {
   const output = path(name);
   const trace = path(`${name}.trace`);
-  const program = startFixture('arrays', output, { trace });
+  const program = startFixture('arrays', output, { trace, hold: 14 });
   await waitForSteps(trace, 10);
   process.kill(-program.pid, 'SIGKILL');
   await program.result;

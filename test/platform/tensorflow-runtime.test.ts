@@ -110,7 +110,7 @@ test('SIGTERM ends the children and removes what was begun', async (t) => {
   const processFile = join(temporaryFolder(t), 'process');
   const environment = withPython(
     t,
-    `echo $$ >${processFile}.new; mv ${processFile}.new ${processFile}; exec sleep 60`,
+    `echo $$ >${processFile}.new; mv ${processFile}.new ${processFile}; exec sleep 600`,
   );
   const { child, ended } = startNode([main, 'tensorflow'], { cwd: project, environment });
   await until(() => existsSync(processFile));
@@ -129,7 +129,7 @@ test('killed in the middle and repeated, the command makes a runtime that works'
   const processFile = join(temporaryFolder(t), 'process');
   const hangs = withPython(
     t,
-    `echo $$ >${processFile}.new; mv ${processFile}.new ${processFile}; exec sleep 60`,
+    `echo $$ >${processFile}.new; mv ${processFile}.new ${processFile}; exec sleep 600`,
   );
   const { child, ended } = startNode([main, 'tensorflow'], { cwd: project, environment: hangs });
   const logFile = 'tfjs-alig-runtime.log';

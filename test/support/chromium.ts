@@ -30,7 +30,7 @@ export function launchChromium(executablePath: string): Promise<Browser> {
   return chromium.launch({
     executablePath,
     // A machine that runs other tests beside this one starts it slowly.
-    timeout: 120_000,
+    timeout: 300_000,
     args: [
       '--use-angle=swiftshader',
       '--enable-unsafe-swiftshader',

@@ -1,52 +1,66 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { explainBuildFailure, logEnd, missingCMake } from '#toolchain';
 import { exclusively } from '../../lib/platform/exclusive.js';
 import { packageRoot } from '../../lib/platform/package.js';
 
-/** The CUDA engine compiled for the CPU, or why it could not be. */
-export type SimulatedLibrary = { readonly path: string } | { readonly problem: string };
+/** The CUDA engine compiled for the CPU, or what is missing to compile it. */
+export type SimulatedLibrary = { readonly path: string } | { readonly missing: string };
 
-function run(file: string, commandArguments: readonly string[]): string | undefined {
-  const { status, error, stdout, stderr } = spawnSync(file, commandArguments, {
+/** What tests need that run the CUDA engine without a GPU. */
+export const simulatedGpu = "a GPU that is the CPU (cmake, CUDA's headers, libboost-context-dev)";
+
+/** The CUDA engine that `npm install` builds where it finds nvcc. */
+export const cudaEngine = join(packageRoot, 'build', 'cuda', 'libtfjs_alig_cuda.so');
+
+/** Why there is no CUDA engine; undefined: there is one. */
+export function missingCudaEngine(): string | undefined {
+  return existsSync(cudaEngine)
+    ? undefined
+    : 'nvcc has built none here; install the CUDA toolkit and cmake, then run npx tfjs-alig build';
+}
+
+function runCMake(...commandArguments: string[]): { ok: boolean; output: string } {
+  const { status, error, stdout, stderr } = spawnSync('cmake', commandArguments, {
     cwd: packageRoot,
     encoding: 'utf8',
   });
-  if (status === 0) return undefined;
-  const output = `${stdout}\n${stderr}`.trim().split('\n').slice(-12).join('\n');
-  return error ? error.message : `${file} ${commandArguments.join(' ')} failed:\n${output}`;
+  if (error) throw error;
+  return { ok: status === 0, output: `${stdout}\n${stderr}` };
+}
+
+function makeSimulatedLibrary(folder: string): SimulatedLibrary {
+  const missing = missingCMake();
+  if (missing !== undefined) return { missing };
+  const configured = runCMake(
+    ...['-S', '.', '-B', folder],
+    ...['-DTFJS_ALIG_CUDA=OFF', '-DTFJS_ALIG_CUDA_CHECKS=ON'],
+  );
+  if (!configured.ok) return { missing: explainBuildFailure(configured.output) };
+  const built = runCMake('--build', folder, '--target', 'tfjs_alig_cuda_simt');
+  if (!built.ok) throw new Error(`cmake --build ${folder} failed:\n${logEnd(built.output, 12)}`);
+  return { path: join(folder, 'native', 'test', 'libtfjs_alig_cuda_simt.so') };
 }
 
 /**
  * Compiles the CUDA engine under the SIMT shim of native/test, whose GPU is the CPU: 7 s the first
- * time. It needs cmake, CUDA's headers and Boost.Context. Where `CI` is set it throws if it can't.
+ * time. It needs cmake, CUDA's headers and Boost.Context; throws where it has them and fails.
  */
-export async function simulatedLibrary(): Promise<SimulatedLibrary> {
+export function simulatedLibrary(): Promise<SimulatedLibrary> {
   const folder = join(packageRoot, 'build', 'simulated');
-  const problem = await exclusively(
-    folder,
-    () =>
-      Promise.resolve(
-        run('cmake', [
-          ...['-S', '.', '-B', folder],
-          ...['-DTFJS_ALIG_CUDA=OFF', '-DTFJS_ALIG_CUDA_CHECKS=ON'],
-        ]) ?? run('cmake', ['--build', folder, '--target', 'tfjs_alig_cuda_simt']),
-      ),
-    { onWait: () => undefined },
-  );
-  if (problem === undefined) {
-    return { path: join(folder, 'native', 'test', 'libtfjs_alig_cuda_simt.so') };
-  }
-  if (process.env.CI) throw new Error(problem);
-  return { problem };
+  return exclusively(folder, () => Promise.resolve(makeSimulatedLibrary(folder)), {
+    onWait: () => undefined,
+  });
 }
 
 /**
  * Makes the simulated library the CUDA engine of this process, which must not have used one yet.
- * Returns why there is none, or undefined.
+ * Returns what is missing for it, or undefined.
  */
 export async function useSimulatedLibrary(): Promise<string | undefined> {
   const library = await simulatedLibrary();
-  if ('problem' in library) return library.problem;
+  if ('missing' in library) return library.missing;
   process.env.TFJS_ALIG_CUDA_LIBRARY = library.path;
   return undefined;
 }
