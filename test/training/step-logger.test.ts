@@ -55,7 +55,10 @@ class RecordingWriter implements SummaryWriter {
 }
 
 function compiled(constraint: ReturnType<typeof l2Ball> | null = null) {
-  const model = tf.sequential({ layers: [tf.layers.dense({ units: 3, inputShape: [4] })] });
+  const kernelInitializer = tf.initializers.glorotUniform({ seed: 1 });
+  const model = tf.sequential({
+    layers: [tf.layers.dense({ units: 3, inputShape: [4], kernelInitializer })],
+  });
   const optimizer = new AliG({ maxLearningRate: 0.3, constraint });
   model.compile({ optimizer, loss: crossEntropy });
   const { inputs, labels } = examples(20);
