@@ -4,6 +4,7 @@ import { sequenceLoss } from '../experiments/dnc/loss.js';
 import { createParameters } from '../experiments/dnc/parameters.js';
 import { drawBatch, publishedTask } from '../experiments/dnc/repeat-copy.js';
 import { publishedSizes } from '../experiments/dnc/sizes.js';
+import '../lib/platform/util-functions.js';
 import * as tf from '@tensorflow/tfjs-node';
 
 const warmUpRounds = 20;

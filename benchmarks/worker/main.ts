@@ -1,5 +1,7 @@
 /** The process of a contender written in TypeScript: `main.js MODULE NAME`. */
 import { createInterface } from 'node:readline';
+// A contender may use tfjs-node and nothing else of the package.
+import '../../lib/platform/util-functions.js';
 import { writeArrays } from './float-files.js';
 import type { Requests, Runner, WorkerModule } from './protocol.js';
 

@@ -1,5 +1,7 @@
 /** A process that makes the runs that it is told to, one after another. */
 import { exclusively } from '../../lib/platform/exclusive.js';
+// An experiment may use tfjs-node and nothing else of the package.
+import '../../lib/platform/util-functions.js';
 import { describeEnvironment, type RunEnvironment } from '../run/environment.js';
 import { executeRun } from './execute-run.js';
 import { gridById, type Experiment, type RunSpecification } from './experiment.js';

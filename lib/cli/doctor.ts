@@ -41,12 +41,21 @@ function cudaRows({ nvcc, library, gpus }: CudaDiagnosis): Row[] {
   ];
 }
 
+/** What the package does to node:util; docs/platforms.md. */
+function utilText({ set, skipped }: DoctorReport['utilFunctions']): string {
+  if (skipped) return 'left as it is: TFJS_ALIG_SKIP_UTIL_FUNCTIONS=1';
+  return set.length > 0
+    ? `${set.join(' and ')} set for tfjs-node (docs/platforms.md)`
+    : 'has what tfjs-node calls, nothing is set';
+}
+
 function rows(report: DoctorReport): Row[] {
   const { compiler, engines } = report;
   const table: Row[] = [
     ['tfjs-alig', report.packageVersion],
     ['Platform', `${report.platform}-${report.architecture}`],
     ['Node', `${report.node}, Node-API ${report.nodeApi}`],
+    ['node:util', utilText(report.utilFunctions)],
     ['C++ compiler', compiler.command === null ? compiler.missing : compiler.version],
     diagnosisRow('Native add-on', report.addon, (addon) =>
       [

@@ -1,6 +1,9 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { packageRoot, packageVersion } from './package.js';
+// Here, because this is the one file that all of the package loads in Node and bundles for browsers
+// leave out.
+import './util-functions.js';
 
 /** One array in the memory of the GPU, or the result of one step there; opaque. */
 export type DeviceMemory = object & { readonly __brand: 'memory of the GPU' };

@@ -17,6 +17,7 @@ import {
   tensorFlowPackageName,
   type TensorFlowPackage,
 } from './tensorflow-package.js';
+import { utilFunctions, type UtilFunctions } from './util-functions.js';
 
 /**
  * Something that was looked at: it works; it is not there, which only costs speed; or it is there
@@ -56,6 +57,8 @@ export interface DoctorReport {
   readonly architecture: string;
   readonly node: string;
   readonly nodeApi: string;
+  /** What the package sets in node:util for tfjs-node. */
+  readonly utilFunctions: UtilFunctions;
   readonly packageVersion: string;
   readonly compiler: Compiler;
   readonly addon: Diagnosis<ProbeFindings['addon']>;
@@ -149,8 +152,7 @@ async function examineTensorFlow(
 ): Promise<TensorFlowDiagnosis> {
   const nodeProblem = nodeVersionProblem(found);
   if (nodeProblem) {
-    const remedy = 'nvm install 22';
-    const runtime = { status: 'broken', problem: nodeProblem, remedy } as const;
+    const runtime = { status: 'broken', ...nodeProblem } as const;
     return { package: found, runtime, registration: null, noGpu: null };
   }
   const { directory } = found;
@@ -215,6 +217,7 @@ export async function examine(from: string = process.cwd()): Promise<DoctorRepor
     architecture: process.arch,
     node: process.version,
     nodeApi: process.versions.napi ?? 'unknown',
+    utilFunctions,
     packageVersion: packageVersion(),
     compiler: findCompiler(),
     addon,

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import util from 'node:util';
+import { utilFunctions } from './util-functions.js';
 
 /** An installed @tensorflow/tfjs-node or @tensorflow/tfjs-node-gpu, with or without its runtime. */
 export interface TensorFlowPackage {
@@ -45,21 +46,31 @@ export function hasRuntime({ directory }: TensorFlowPackage): boolean {
 }
 
 /**
- * Why the package cannot work with the running Node whatever runtime it has, with the remedy;
- * undefined where it can. Released tfjs-node (4.22.0) calls util.isNullOrUndefined, which Node 23
- * took away: it loads and then fails at its first op.
+ * Why the package cannot work in this process whatever runtime it has, and what mends it; undefined
+ * where it can. See NOTE [functions of node:util that tfjs-node calls].
  */
 export function nodeVersionProblem({
   name,
   version,
   directory,
-}: TensorFlowPackage): string | undefined {
+}: TensorFlowPackage): { readonly problem: string; readonly remedy: string } | undefined {
   if ('isNullOrUndefined' in util) {
     return undefined;
   }
   const backend = readFileSync(join(directory, 'dist', 'nodejs_kernel_backend.js'), 'utf8');
-  return backend.includes('util_1.isNullOrUndefined')
-    ? `${name} ${version} does not work with Node ${process.version}: it calls ` +
-        'util.isNullOrUndefined, which Node 23 and later no longer have. Use Node 20 or 22.'
-    : undefined;
+  if (!backend.includes('util_1.isNullOrUndefined')) {
+    return undefined;
+  }
+  const problem =
+    `${name} ${version} does not work with Node ${process.version}: it calls ` +
+    'util.isNullOrUndefined, which Node 23 and later no longer have, and ';
+  return utilFunctions.skipped
+    ? {
+        problem: `${problem}TFJS_ALIG_SKIP_UTIL_FUNCTIONS=1 keeps tfjs-alig from setting it`,
+        remedy: 'unset TFJS_ALIG_SKIP_UTIL_FUNCTIONS',
+      }
+    : {
+        problem: `${problem}tfjs-alig could not set it: node:util is frozen`,
+        remedy: 'find what freezes it (NODE_OPTIONS?), or take Node 22',
+      };
 }

@@ -311,8 +311,8 @@ async function makeRuntime(found: TensorFlowPackage, attempt: Attempt): Promise<
  * both are made from TensorFlow's Python wheel; all in a staging folder in the package, renamed
  * into place when it has passed the check. Two calls at once for one package take turns.
  *
- * Rejects, with the remedy in the message, where the package is not installed, Node is too new for
- * it, or no way to a runtime works; the former state is then kept.
+ * Rejects, with the remedy in the message, where the package is not installed, Node lacks what
+ * it calls, or no way to a runtime works; the former state is then kept.
  */
 export async function ensureTensorFlowRuntime({
   gpu = false,
@@ -331,7 +331,7 @@ export async function ensureTensorFlowRuntime({
   }
   const nodeProblem = nodeVersionProblem(found);
   if (nodeProblem) {
-    throw new Error(nodeProblem);
+    throw new Error(`${nodeProblem.problem}. To mend it: ${nodeProblem.remedy}`);
   }
   const { directory } = found;
   const check = () => probe('runtime', { tensorFlowDirectory: directory, signal });
