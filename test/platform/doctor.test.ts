@@ -130,20 +130,40 @@ test('a tfjs-node whose binding fails is broken', async (t) => {
   });
 });
 
-test('a Node that is too new for tfjs-node is a broken runtime', async (t) => {
+test('what Node has taken away from tfjs-node the doctor says to be given back', async (t) => {
+  const NODE_OPTIONS = withoutIsNullOrUndefined(t);
+  const { report, exitCode } = await examine(packageRoot, packageRoot, { NODE_OPTIONS });
+  t.is(exitCode, 0);
+  t.false(report.utilFunctions.skipped);
+  t.true(report.utilFunctions.set.includes('isNullOrUndefined'));
+  t.like(report.tensorFlow[0], { runtime: { status: 'works' } });
+});
+
+test('and where that is left out, tfjs-node is broken, with what mends it', async (t) => {
   const { project } = projectWithTensorFlow(t);
   const { report, exitCode } = await examine(packageWithoutAddon(t), project, {
     NODE_OPTIONS: withoutIsNullOrUndefined(t),
+    TFJS_ALIG_SKIP_UTIL_FUNCTIONS: '1',
   });
   t.is(exitCode, 1);
-  t.like(report.tensorFlow[0], { runtime: { status: 'broken' }, registration: null });
+  t.deepEqual(report.utilFunctions, { set: [], skipped: true });
+  t.like(report.tensorFlow[0], {
+    runtime: { status: 'broken', remedy: 'unset TFJS_ALIG_SKIP_UTIL_FUNCTIONS' },
+    registration: null,
+  });
   t.is(report.engines.tensorFlow, null);
 });
 
 test('the report for people has no JSON and names each part', async (t) => {
   const main = join(packageRoot, 'dist', 'lib', 'cli', 'main.js');
   const { output } = await runNode([main, 'doctor'], { cwd: packageRoot });
-  for (const part of ['Node-API', 'C++ compiler', 'Native add-on', 'TensorFlow runtime']) {
+  for (const part of [
+    'Node-API',
+    'node:util',
+    'C++ compiler',
+    'Native add-on',
+    'TensorFlow runtime',
+  ]) {
     t.true(output.includes(part), part);
   }
 });

@@ -24,6 +24,13 @@ function withPython(t: ExecutionContext, script: string): NodeJS.ProcessEnv {
   return { ...noOwnDownload, PATH: `${folder}:${process.env.PATH ?? ''}` };
 }
 
+/** A NODE_OPTIONS that freezes node:util. */
+function frozenUtil(t: ExecutionContext): string {
+  const script = join(temporaryFolder(t), 'frozen.cjs');
+  writeFileSync(script, "Object.freeze(require('node:util'));\n");
+  return `--require=${script}`;
+}
+
 test('without tfjs-node the command names what to install', async (t) => {
   // tfjs-node-gpu is neither in the project nor among this package's own dependencies.
   const { project } = projectWithTensorFlow(t);
@@ -34,15 +41,22 @@ test('without tfjs-node the command names what to install', async (t) => {
   t.notRegex(output, /\n\s+at /, 'no stack without DEBUG');
 });
 
-test('a Node that is too new for tfjs-node is named before anything is downloaded', async (t) => {
-  const { project, copy } = projectWithTensorFlow(t);
-  const { exitCode, output } = await runNode([main, 'tensorflow'], {
-    cwd: project,
-    environment: { ...noOwnDownload, NODE_OPTIONS: withoutIsNullOrUndefined(t) },
-  });
-  t.is(exitCode, 1);
-  t.regex(output, /does not work with Node v.*Use Node 20 or 22/);
-  t.deepEqual(runtimeTraces(copy), []);
+test('what tfjs-node lacks in Node is named before anything is downloaded', async (t) => {
+  const NODE_OPTIONS = withoutIsNullOrUndefined(t);
+  for (const [environment, remedy] of [
+    [{ NODE_OPTIONS, TFJS_ALIG_SKIP_UTIL_FUNCTIONS: '1' }, /unset TFJS_ALIG_SKIP_UTIL_FUNCTIONS/],
+    [{ NODE_OPTIONS: `${NODE_OPTIONS} ${frozenUtil(t)}` }, /node:util is frozen/],
+  ] as const) {
+    const { project, copy } = projectWithTensorFlow(t);
+    const { exitCode, output } = await runNode([main, 'tensorflow'], {
+      cwd: project,
+      environment: { ...noOwnDownload, ...environment },
+    });
+    t.is(exitCode, 1);
+    t.regex(output, /does not work with Node v.*util\.isNullOrUndefined/);
+    t.regex(output, remedy);
+    t.deepEqual(runtimeTraces(copy), []);
+  }
 });
 
 test('a pip that fails leaves nothing but its log', async (t) => {
