@@ -1,6 +1,7 @@
 import { availableParallelism, cpus } from 'node:os';
 
 import { packageVersion } from '../../lib/platform/package.js';
+import { loadQuietly } from '../../lib/platform/tensorflow-messages.js';
 
 /** Environment variables on which TensorFlow's numbers depend. */
 const variableNames = [
@@ -34,6 +35,11 @@ export function prepareTensorFlowEnvironment(threads?: number): void {
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
 }
 
+/** Loads tfjs-node without TensorFlow's start-up messages; the environment has to be prepared. */
+export async function loadTensorFlow(): Promise<typeof import('@tensorflow/tfjs-node')> {
+  return loadQuietly(() => import('@tensorflow/tfjs-node'));
+}
+
 /** The environment variables that are set and on which TensorFlow's numbers depend. */
 function numericEnvironment(): Record<string, string> {
   return Object.fromEntries(
@@ -47,7 +53,7 @@ function numericEnvironment(): Record<string, string> {
 /** Versions of tfjs-node and of the TensorFlow that it runs on; it loads both. */
 async function tensorFlowVersions(): Promise<Record<'tfjs-node' | 'tensorflow', string>> {
   // Imported late, because prepareTensorFlowEnvironment has to be called before.
-  const tf = await import('@tensorflow/tfjs-node');
+  const tf = await loadTensorFlow();
   const { binding } = tf.backend() as { binding?: { TF_Version: string } };
   return {
     'tfjs-node': tf.version['tfjs-node'],

@@ -58,9 +58,11 @@ export async function runTraining(
   }
   requirePackages(command, packages);
   await runInterruptibly(async (signal) => {
-    const { prepareTensorFlowEnvironment } = await import('../../experiments/run/environment.js');
+    const { loadTensorFlow, prepareTensorFlowEnvironment } =
+      await import('../../experiments/run/environment.js');
     prepareTensorFlowEnvironment(threads);
     await ensureTensorFlowRuntime({ from: packageRoot, progress: consoleProgress(), signal });
+    await loadTensorFlow();
     await run(folder, signal);
   });
 }

@@ -56,6 +56,13 @@ export interface Addon {
    */
   registerTensorFlowCudaOp(deviceType: 'GPU' | 'CPU'): string;
   /**
+   * Holds back what the process writes to its standard error, and says whether it does: not where it
+   * is held already, nor on Windows.
+   */
+  holdStandardError(): boolean;
+  /** Ends that and returns what was written. */
+  releaseStandardError(): string;
+  /**
    * Loads the CUDA engine's library at the first call. Never throws: `problem` says why there is
    * none, or is null.
    */

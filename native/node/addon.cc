@@ -15,6 +15,7 @@
 #include "cpu/threads.h"
 #include "node/arguments.h"
 #include "node/device_buffers.h"
+#include "node/standard_error.h"
 #include "tensorflow/step_op.h"
 
 namespace tfjs_alig {
@@ -107,6 +108,14 @@ Napi::Value setThreads(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value hold(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), holdStandardError());
+}
+
+Napi::Value release(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), releaseStandardError());
+}
+
 Napi::Array instructionSets(Napi::Env env) {
   const std::vector<const Kernels*>& available = availableKernels();
   const auto names = Napi::Array::New(env, available.size());
@@ -138,6 +147,8 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   add("getThreadCount", guarded<getThreadCount>);
   add("threadsOf", guarded<threadsOf>);
   add("setThreadCount", guarded<setThreads>);
+  add("holdStandardError", guarded<hold>);
+  add("releaseStandardError", guarded<release>);
   addDeviceBuffers(env, exports);
   return exports;
 }
