@@ -118,22 +118,16 @@ test('what the install script compiles is in the package', async (t) => {
   }
 });
 
-if (process.features.require_module) {
-  test('CommonJS can require it', async (t) => {
-    await assertSteps(
-      t,
-      'require.cjs',
-      `const tf = require('@tensorflow/tfjs-core');
-       require('@tensorflow/tfjs-backend-cpu');
-       const { AliG, fusedAliGStep } = require('tfjs-alig');
-       ${step}`,
-    );
-  });
-} else {
-  test.skip(`CommonJS can require it: Node ${process.version} can't require ESM, 20.19 can`, (t) => {
-    t.fail();
-  });
-}
+test('CommonJS can require it', async (t) => {
+  await assertSteps(
+    t,
+    'require.cjs',
+    `const tf = require('@tensorflow/tfjs-core');
+     require('@tensorflow/tfjs-backend-cpu');
+     const { AliG, fusedAliGStep } = require('tfjs-alig');
+     ${step}`,
+  );
+});
 
 test('a strict TypeScript project compiles against its types, wrong calls do not', async (t) => {
   await copyFile(join(root, 'test/package/consumer.ts'), join(folder, 'consumer.ts'));

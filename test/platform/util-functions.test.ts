@@ -37,18 +37,14 @@ const programs: readonly [title: string, type: 'module' | 'commonjs', source: st
     'module',
     `import { AliG } from 'tfjs-alig'; import * as tf from '@tensorflow/tfjs-node'; ${train}`,
   ],
+  [
+    'a CommonJS module',
+    'commonjs',
+    `const tf = require('@tensorflow/tfjs-node'); const { AliG } = require('tfjs-alig'); ${train}`,
+  ],
 ];
-const commonJs: typeof programs = process.features.require_module
-  ? [
-      [
-        'a CommonJS module',
-        'commonjs',
-        `const tf = require('@tensorflow/tfjs-node'); const { AliG } = require('tfjs-alig'); ${train}`,
-      ],
-    ]
-  : [];
 
-for (const [title, type, source] of [...programs, ...commonJs]) {
+for (const [title, type, source] of programs) {
   test(`${title} trains where Node lacks a function and warns of another`, async (t) => {
     const { exitCode, output } = await runNode([`--input-type=${type}`, '--eval', source], {
       cwd: packageRoot,
