@@ -1,4 +1,10 @@
 {
+  'variables': {
+    # install/toolchain.js names the running Node, which need not be on the PATH.
+    'node_executable%': 'node',
+    # 1 for a prebuilt add-on that also has to load where glibc is older than here.
+    'old_libraries%': 0,
+  },
   # The numeric contract (docs/numeric-contract.md) rests on these flags: no fused multiply-add by
   # the compiler's own choice and no -march=native. An instruction set's flags go to its own file
   # alone, and the best set that the machine has is chosen at run time.
@@ -19,17 +25,24 @@
     },
     'conditions': [
       ['OS=="linux"', { 'cflags': ['-pthread'], 'ldflags': ['-pthread'] }],
+      ['old_libraries==1', {
+        'cflags_cc': ['-include', '<(module_root_dir)/native/node/old_libraries.h'],
+      }],
     ],
   },
   'targets': [
     {
       'target_name': 'tfjs_alig',
-      'sources': ['<!@(node -p "require(\'fs\').readFileSync(\'native/sources.txt\', \'utf8\')")'],
-      'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
+      'sources': ['<!@("<(node_executable)" -p "require(\'fs\').readFileSync(\'native/sources.txt\', \'utf8\')")'],
+      'include_dirs': [
+        '<!("<(node_executable)" -p "require(\'node-addon-api\').include_dir")',
+        # Relative, because make cannot have a space in an absolute one.
+        '<!("<(node_executable)" -p "require(\'path\').relative(\'.\', require(\'node-api-headers\').include_dir)")',
+      ],
       'defines': [
         'NAPI_VERSION=8',
         'NAPI_CPP_EXCEPTIONS',
-        'TFJS_ALIG_VERSION="<!(node -p "require(\'./package.json\').version")"',
+        'TFJS_ALIG_VERSION="<!("<(node_executable)" -p "require(\'./package.json\').version")"',
       ],
       'conditions': [
         ['target_arch=="x64" and OS!="win"', {
@@ -37,6 +50,10 @@
           'dependencies': ['kernels_avx2', 'kernels_avx512'],
         }],
         ['OS=="linux"', { 'libraries': ['-ldl'] }],
+        ['old_libraries==1', {
+          'sources': ['native/node/old_libraries.cc'],
+          'ldflags': ['-Wl,--version-script=<(module_root_dir)/native/node/exports.map'],
+        }],
       ],
     },
   ],

@@ -3,7 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { nodeGypCommand } from '#toolchain';
+import { nodeGypCommand } from '#node-gyp';
 
 /** Loops over whole arrays that do nothing but move memory: benchmarks/bandwidth/bandwidth.cc. */
 export interface Bandwidth {

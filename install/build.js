@@ -1,7 +1,8 @@
 // Builds the native add-on from binding.gyp, and where nvcc is found the CUDA engine from
 // CMakeLists.txt. npm runs it as the package's install script, and then it never fails the install:
-// without the add-on the portable engine works, without the CUDA engine the CPU. `npx tfjs-alig
-// build` runs it with --strict, and then it exits with 1 and shows the end of the log.
+// without the add-on the portable engine works, without the CUDA engine the CPU; and where the
+// package's prebuilt add-on loads, it compiles none. `npx tfjs-alig build` runs it with --strict:
+// then it builds from source, exits with 1 where that fails, and shows the end of the log.
 import { spawnSync } from 'node:child_process';
 import {
   closeSync,
@@ -14,13 +15,21 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { missingForBuild, nodeGypCommand } from './node-gyp.js';
+import { commandLine } from './package-manager.js';
+import { explainBuildFailure, findNvcc, logEnd, missingCMake } from './toolchain.js';
 
 const packageRoot = fileURLToPath(new URL('..', import.meta.url));
 const logName = join('build', 'install.log');
 const logPath = join(packageRoot, logName);
-const remedy = 'npx tfjs-alig build';
+const remedy = commandLine('build');
 
 class BuildError extends Error {}
+
+/** Says what is being waited for: npm shows it at once in a clone and with --foreground-scripts. */
+function say(line) {
+  console.log(`tfjs-alig: ${line}`);
+}
 
 /** Runs a command with its output in the log. Returns whether it succeeded, and its output. */
 function runLogged({ file, arguments: commandArguments, environment }) {
@@ -40,10 +49,9 @@ function runLogged({ file, arguments: commandArguments, environment }) {
 }
 
 /** Runs one part of the build; what it throws is also in the log. */
-async function loggingErrors(build) {
+function loggingErrors(build) {
   try {
-    // Imported here and not above, so that a broken installation of it gives a line, not a stack.
-    return await build(await import('./toolchain.js'));
+    return build();
   } catch (error) {
     const text = error instanceof BuildError ? error.message : String(error.stack ?? error);
     writeFileSync(logPath, `${text}\n`, { flag: 'a' });
@@ -51,16 +59,39 @@ async function loggingErrors(build) {
   }
 }
 
+/** Only a clone has the TypeScript sources; there an add-on is of the sources as they stand. */
+const isClone = existsSync(join(packageRoot, 'tsconfig.json'));
+
+/** Whether the package has an add-on for this platform that loads and is of its version. */
+async function prebuiltServes() {
+  // Imported here and not above: a broken installation of detect-libc gives a line, not a stack.
+  const { prebuiltAddon } = await import('./addon-files.js');
+  const path = prebuiltAddon(packageRoot);
+  if (!existsSync(path)) {
+    return false;
+  }
+  // In a child process, because a file that does not fit can end it.
+  const script = 'process.exitCode = require(process.argv[1]).version === process.argv[2] ? 0 : 1';
+  const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8'));
+  const { status } = spawnSync(process.execPath, ['--eval', script, path, version], {
+    stdio: 'ignore',
+    windowsHide: true,
+  });
+  return status === 0;
+}
+
 /** Builds the add-on with node-gyp; throws a BuildError that says what is missing. */
-function buildAddon(toolchain) {
-  const missing = toolchain.missingCompiler();
+function buildAddon() {
+  const [missing] = missingForBuild();
   if (missing) {
     throw new BuildError(missing);
   }
+  // 50 s of processor time with GCC 12.
+  say('compiling the native add-on (about a minute) ...');
   // Without `clean`: make compiles again only what has changed since the last build.
-  const { ok, output } = runLogged(toolchain.nodeGypCommand(['configure', 'build', '--jobs=max']));
+  const { ok, output } = runLogged(nodeGypCommand(['configure', 'build', '--jobs=max']));
   if (!ok) {
-    throw new BuildError(toolchain.explainBuildFailure(output));
+    throw new BuildError(explainBuildFailure(output));
   }
 }
 
@@ -68,18 +99,18 @@ function buildAddon(toolchain) {
  * Builds the CUDA engine with CMake into build/cuda, where the add-on looks for it. Returns why it
  * was left out, or null; throws a BuildError where nvcc is there and the build fails.
  */
-function buildCudaEngine(toolchain) {
+function buildCudaEngine() {
   if (process.env.TFJS_ALIG_SKIP_CUDA === '1') {
     return 'TFJS_ALIG_SKIP_CUDA=1';
   }
   if (process.platform !== 'linux') {
     return `it is built on Linux alone, and this is ${process.platform}`;
   }
-  const nvcc = toolchain.findNvcc();
+  const nvcc = findNvcc();
   if (nvcc.command === null) {
     return nvcc.missing;
   }
-  const missing = toolchain.missingCMake();
+  const missing = missingCMake();
   if (missing) {
     throw new BuildError(missing);
   }
@@ -95,11 +126,12 @@ function buildCudaEngine(toolchain) {
     result = configure();
   }
   if (result.ok) {
+    say(`compiling the CUDA engine with nvcc ${nvcc.version} (some minutes) ...`);
     // Compiles again only what has changed since the last build.
     result = run('--build', folder, '--target', 'tfjs_alig_cuda', '--parallel');
   }
   if (!result.ok) {
-    throw new BuildError(toolchain.explainBuildFailure(result.output));
+    throw new BuildError(explainBuildFailure(result.output));
   }
   return null;
 }
@@ -111,11 +143,10 @@ function firstLine(error) {
 const strict = process.argv.includes('--strict');
 
 /** Says that a part was not built: the end of the log with --strict, else one sentence. */
-async function tellFailure(part, consequence, error) {
+function tellFailure(part, consequence, error) {
   if (strict) {
     // No log where the build folder could not even be made.
     if (existsSync(logPath)) {
-      const { logEnd } = await import('./toolchain.js');
       console.error(logEnd(readFileSync(logPath, 'utf8')));
     }
     console.error(`\nThe ${part} was not built: ${firstLine(error)}. Log: ${logPath}`);
@@ -128,39 +159,42 @@ async function tellFailure(part, consequence, error) {
   );
 }
 
-/** Builds both parts, and returns what the install says of them, in one line. */
+/** Sees to both parts, and returns what the install says of them, in one line. */
 async function build() {
+  let addon = 'native add-on built';
   try {
     mkdirSync(join(packageRoot, 'build'), { recursive: true });
     writeFileSync(logPath, '');
-    await loggingErrors(buildAddon);
+    if (!strict && !isClone && (await prebuiltServes())) {
+      addon = 'prebuilt native add-on works';
+    } else {
+      loggingErrors(buildAddon);
+    }
   } catch (error) {
     return tellFailure('native add-on', 'slower engines will be used', error);
   }
   try {
-    const leftOut = await loggingErrors(buildCudaEngine);
+    const leftOut = loggingErrors(buildCudaEngine);
     if (leftOut === null) {
-      return 'native add-on and CUDA engine built.';
+      return `${addon}, CUDA engine built.`;
     }
     // Most machines have no GPU: the install says nothing of it, and the doctor does.
-    return `native add-on built.${strict ? ` CUDA engine left out: ${leftOut}.` : ''}`;
+    return `${addon}.${strict ? ` CUDA engine left out: ${leftOut}.` : ''}`;
   } catch (error) {
-    const failure = await tellFailure('CUDA engine', 'steps run on the CPU', error);
-    return `native add-on built.${failure && ` ${failure}`}`;
+    const failure = tellFailure('CUDA engine', 'steps run on the CPU', error);
+    return `${addon}.${failure && ` ${failure}`}`;
   }
 }
 
 // The command that the skipped install names has to build, so the variable is not for --strict.
 if (process.env.TFJS_ALIG_SKIP_BUILD === '1' && !strict) {
-  console.log(
-    `tfjs-alig: native add-on not built (TFJS_ALIG_SKIP_BUILD=1). To build it: ${remedy}`,
-  );
+  say(`nothing built (TFJS_ALIG_SKIP_BUILD=1). To build the native parts: ${remedy}`);
 } else {
   if (strict) {
     console.log(`Building the native parts of tfjs-alig (full log: ${logPath}) ...`);
   }
   const line = await build();
   if (line) {
-    console.log(`tfjs-alig: ${line}`);
+    say(line);
   }
 }

@@ -8,12 +8,10 @@ export type Nvcc =
   | { readonly command: string; readonly version: string }
   | { readonly command: null; readonly missing: string };
 
-/** How a child process is started. */
-export interface ChildCommand {
-  readonly file: string;
-  readonly arguments: readonly string[];
-  readonly environment: NodeJS.ProcessEnv;
-}
+/** Python 3, or what is missing, as the middle of a sentence. */
+export type Python =
+  | { readonly command: string; readonly version: string }
+  | { readonly command: null; readonly missing: string };
 
 /** Finds the compiler that CXX names, else g++, c++ or clang++ on the PATH. Never throws. */
 export function findCompiler(): Compiler;
@@ -30,19 +28,11 @@ export function findNvcc(): Nvcc;
 /** Says that cmake, which builds the CUDA engine, is missing; undefined where it is there. */
 export function missingCMake(): string | undefined;
 
-/**
- * The environment for a native build, whether this package or an install script starts node-gyp:
- * Node's headers are taken from beside the executable where they lie there (npm_config_nodedir
- * wins), so that nothing is downloaded; CXX names the compiler that was found; node-gyp is this
- * package's. Throws where node-gyp is not installed.
- */
-export function buildEnvironment(): NodeJS.ProcessEnv;
+/** Finds the Python 3 that node-gyp would take. Never throws. */
+export function findPython(): Python;
 
-/**
- * The command that runs this package's node-gyp with these arguments in `buildEnvironment()`.
- * Throws where node-gyp is not installed.
- */
-export function nodeGypCommand(nodeGypArguments: readonly string[]): ChildCommand;
+/** Says that make is missing; undefined where it is there, and on Windows, which needs none. */
+export function missingMake(): string | undefined;
 
 /** What a failed build's log says is missing or wrong, in one line. */
 export function explainBuildFailure(log: string): string;

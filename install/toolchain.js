@@ -1,12 +1,8 @@
-// What every native build of this package needs: node-gyp, Node's headers, a compiler, and words
-// for what is missing. Plain JavaScript, because npm runs install/build.js before anything of lib/
-// is compiled; lib/ imports this file as '#toolchain'. Types: toolchain.d.ts.
+// The programs that the native builds of this package need, and words for what is missing. Plain
+// JavaScript, because npm runs install/build.js before anything of lib/ is compiled; lib/ imports
+// this file as '#toolchain'. Types: toolchain.d.ts.
 import { spawnSync } from 'node:child_process';
-import { existsSync, realpathSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-
-const require = createRequire(import.meta.url);
+import { join } from 'node:path';
 
 /** Tried in this order where CXX is not set; g++ is what node-gyp's make files take by themselves. */
 const compilerNames = ['g++', 'c++', 'clang++'];
@@ -27,7 +23,8 @@ const failureSigns = [
   },
   { sign: /not found: make|make: not found|spawn make ENOENT/i, missing: 'make was not found' },
   {
-    sign: /node_api\.h: No such file|(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT)|FetchError/,
+    // node-gyp 12 gives no code any more: "... is related to network connectivity".
+    sign: /node_api\.h: No such file|(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT)|FetchError|related to network connectivity/,
     missing:
       "Node's headers are not next to the executable and could not be downloaded " +
       '(npm_config_nodedir names a folder that has include/node)',
@@ -38,12 +35,6 @@ const failureSigns = [
   },
   { sign: /No space left on device|ENOSPC/, missing: 'the disk is full' },
 ];
-
-/** The folder with include/node of the running Node; undefined where the headers lie elsewhere. */
-function headerDirectory() {
-  const prefix = dirname(dirname(realpathSync(process.execPath)));
-  return existsSync(join(prefix, 'include', 'node', 'node.h')) ? prefix : undefined;
-}
 
 /** What a command prints for `--version`; undefined where it cannot be run. */
 function versionText(command) {
@@ -96,34 +87,36 @@ export function findNvcc() {
   };
 }
 
+export function findPython() {
+  // In node-gyp's order.
+  const chosen = process.env.npm_config_python || process.env.NODE_GYP_FORCE_PYTHON;
+  const named = [process.env.PYTHON, 'python3', 'python'].filter(Boolean);
+  const candidates = chosen ? [chosen] : named;
+  for (const command of candidates) {
+    const version = /^Python (3\..*)$/m.exec(versionText(command) ?? '')?.[1];
+    if (version !== undefined) {
+      return { command, version: version.trim() };
+    }
+  }
+  return {
+    command: null,
+    missing: chosen
+      ? `"${chosen}", which npm_config_python or NODE_GYP_FORCE_PYTHON names, is no Python 3`
+      : 'Python 3 was not found, and node-gyp needs it',
+  };
+}
+
+export function missingMake() {
+  if (process.platform === 'win32') {
+    return undefined;
+  }
+  return versionText(process.env.MAKE || 'make') === undefined ? 'make was not found' : undefined;
+}
+
 export function missingCMake() {
   return versionText('cmake') === undefined
     ? 'cmake was not found on the PATH (on Debian and Ubuntu: apt install cmake)'
     : undefined;
-}
-
-export function buildEnvironment() {
-  const environment = { ...process.env };
-  const headers = headerDirectory();
-  const chosen = environment.npm_config_nodedir ?? environment.npm_package_config_node_gyp_nodedir;
-  if (!chosen && headers) {
-    environment.npm_config_nodedir = headers;
-  }
-  const { command } = findCompiler();
-  if (command) {
-    environment.CXX = command;
-  }
-  environment.npm_config_node_gyp = require.resolve('node-gyp/bin/node-gyp.js');
-  return environment;
-}
-
-export function nodeGypCommand(nodeGypArguments) {
-  const environment = buildEnvironment();
-  return {
-    file: process.execPath,
-    arguments: [environment.npm_config_node_gyp, ...nodeGypArguments],
-    environment,
-  };
 }
 
 export function explainBuildFailure(log) {

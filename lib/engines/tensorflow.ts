@@ -58,7 +58,7 @@ function register(): Registration {
     return {
       opName: null,
       problem: usesGpu
-        ? `TensorFlow uses a GPU, and ${problem}. npx tfjs-alig doctor says what to do.`
+        ? `TensorFlow uses a GPU, and ${problem}. The command tfjs-alig doctor says what to do.`
         : problem,
     };
   }

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { builtAddon, prebuiltAddon } from '#addon-files';
+import { commandLine } from '#package-manager';
 import { packageRoot, packageVersion } from './package.js';
 // Here, because this is the one file that all of the package loads in Node and bundles for browsers
 // leave out.
@@ -103,10 +104,14 @@ export type AddonState =
 
 const require = createRequire(import.meta.url);
 
-/** Where the add-on is looked for, in this order. */
-export const addonPaths: readonly string[] = ['Release', 'Debug'].map((configuration) =>
-  join(packageRoot, 'build', configuration, 'tfjs_alig.node'),
-);
+/** Where the add-on is looked for, in this order: one that was built here goes first. */
+export function addonPaths(): readonly string[] {
+  return [
+    builtAddon(packageRoot, 'Release'),
+    builtAddon(packageRoot, 'Debug'),
+    prebuiltAddon(packageRoot),
+  ];
+}
 
 function explain(attempts: readonly LoadAttempt[]): string {
   const tried = attempts.map(({ path, problem }) => `  ${path}\n    ${problem}`).join('\n');
@@ -114,13 +119,13 @@ function explain(attempts: readonly LoadAttempt[]): string {
     `The native add-on of tfjs-alig could not be loaded (${process.platform}-${process.arch}, ` +
     `Node ${process.version}, Node-API ${process.versions.napi ?? 'unknown'}). Tried:\n${tried}\n` +
     'Training goes on with the engines that need no add-on, which are slower. ' +
-    'To build it, run: npx tfjs-alig build'
+    `To build it, run: ${commandLine('build')}`
   );
 }
 
 function findAddon(): AddonState {
   const attempts: LoadAttempt[] = [];
-  for (const path of addonPaths) {
+  for (const path of addonPaths()) {
     try {
       const addon = require(path) as Addon;
       if (addon.version === packageVersion()) {

@@ -89,8 +89,8 @@ function diagnose<Finding>(outcome: ProbeOutcome<Finding>, remedy: string): Diag
 }
 
 async function examineAddon(): Promise<Diagnosis<ProbeFindings['addon']>> {
-  if (!addonPaths.some((path) => existsSync(path))) {
-    const problem = `it has not been built (looked for ${addonPaths.join(' and ')})`;
+  if (!addonPaths().some((path) => existsSync(path))) {
+    const problem = `it has not been built (looked for ${addonPaths().join(' and ')})`;
     return { status: 'missing', problem, remedy: buildCommand };
   }
   const outcome = await probe('addon');

@@ -2,11 +2,14 @@ import { existsSync } from 'node:fs';
 import { cp, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
-import { buildEnvironment, explainBuildFailure, missingCompiler, nodeGypCommand } from '#toolchain';
+import { buildEnvironment } from '#node-gyp';
+import { installCommand } from '#package-manager';
+import { explainBuildFailure, missingCompiler } from '#toolchain';
 import { exclusively, exclusivelyIfFree } from './exclusive.js';
 import { probe, type ProbeFindings } from './probe.js';
 import { silentProgress, type Progress } from './progress.js';
 import { runCommand } from './run-command.js';
+import { buildBinding } from './tensorflow-binding.js';
 import {
   findTensorFlowPackage,
   hasRuntime,
@@ -155,22 +158,7 @@ function wheelRoute(wheel: Wheel): Route {
       await rm(download, { recursive: true });
       progress.begin("Building tfjs-node's binding");
       try {
-        const command = nodeGypCommand([
-          'rebuild',
-          '--module_name=tfjs_binding',
-          // Node-API 8 is the newest that tfjs-node asks for, and where it then looks.
-          `--module_path=${join(staging, 'lib', 'napi-v8')}`,
-          '--napi_build_version=8',
-        ]);
-        const { exitCode, output } = await runCommand({
-          ...command,
-          cwd: staging,
-          logPath,
-          signal,
-        });
-        if (exitCode !== 0) {
-          throw new Error(`tfjs-node's binding could not be built: ${explainBuildFailure(output)}`);
-        }
+        await buildBinding(staging, { logPath, signal });
       } finally {
         progress.end();
       }
@@ -325,7 +313,7 @@ export async function ensureTensorFlowRuntime({
   const found = findTensorFlowPackage(name, from);
   if (!found) {
     throw new Error(
-      `${name} is not installed (looked for it from ${from}). Run: npm install ${name} ` +
+      `${name} is not installed (looked for it from ${from}). Run: ${installCommand(name)} ` +
         '(with --ignore-scripts where its own download is blocked), and then this again.',
     );
   }

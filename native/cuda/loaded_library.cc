@@ -23,7 +23,9 @@ std::string libraryPath() {
   if (chosen && *chosen) return chosen;
   Dl_info addon;
   if (!dladdr(reinterpret_cast<void*>(&cudaLibraryState), &addon) || !addon.dli_fname) return "";
-  return folderOf(folderOf(addon.dli_fname)) + "/cuda/libtfjs_alig_cuda.so";
+  // The add-on lies two folders below the package: in build/Release or in prebuilds/linux-x64.
+  const std::string package = folderOf(folderOf(folderOf(addon.dli_fname)));
+  return package + "/build/cuda/libtfjs_alig_cuda.so";
 }
 
 // Fills `library` and returns what is wrong with the file, or an empty text.

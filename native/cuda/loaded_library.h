@@ -39,7 +39,7 @@ struct CudaLibraryState {
   std::string problem;
 };
 
-// Loads the library at the first call. It lies in build/cuda, beside the folder of the add-on;
+// Loads the library at the first call. It lies in build/cuda of the add-on's package;
 // TFJS_ALIG_CUDA_LIBRARY names another file. Never throws for what is missing or wrong.
 const CudaLibraryState& cudaLibraryState();
 

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { addonPaths } from '../../lib/platform/addon.js';
 
 const { cache } = createRequire(import.meta.url);
-for (const path of addonPaths) {
+for (const path of addonPaths()) {
   // What require finds at once; an add-on of another version is not used.
   cache[path] = { exports: { version: 'none, for a test' } } as NodeJS.Module;
 }

@@ -1,0 +1,136 @@
+// Makes the prebuilt add-ons of the package, prebuilds/PLATFORM/tfjs_alig.node: that of this
+// platform, and on Linux x64 with Debian's cross compiler that of Linux arm64. What is asked for by
+// name (`npm run prebuild linux-arm64`) has to succeed. `--check` makes nothing, and fails unless
+// the prebuilt add-ons of all platforms are there. The release workflow makes those of the others.
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { platformName, prebuiltAddon } from './addon-files.js';
+import { nodeGypCommand } from './node-gyp.js';
+
+const packageRoot = fileURLToPath(new URL('..', import.meta.url));
+
+/** What the package comes with; .github/workflows/release.yml has a machine for each. */
+const allPlatforms = [
+  'darwin-arm64',
+  'darwin-x64',
+  'linux-arm64',
+  'linux-arm64-musl',
+  'linux-x64',
+  'linux-x64-musl',
+  'win32-x64',
+];
+
+const crossPlatform = 'linux-arm64';
+const crossTools = 'aarch64-linux-gnu-';
+
+/** See NOTE [glibc of the prebuilt add-on] in native/node/old_libraries.h. */
+const newestAllowed = { GLIBC: '2.17', GLIBCXX: '3.4.22', CXXABI: '1.3.9', GCC: '4.5' };
+
+function run(file, commandArguments, options = {}) {
+  console.log(`$ ${[file, ...commandArguments].join(' ')}`);
+  const { status, error } = spawnSync(file, commandArguments, {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    ...options,
+  });
+  if (error || status !== 0) {
+    throw new Error(`${file} failed: ${error?.message ?? `exit code ${status}`}`);
+  }
+}
+
+function canRun(file) {
+  return spawnSync(file, ['--version'], { stdio: 'ignore' }).status === 0;
+}
+
+function isNewer(version, than) {
+  return version.localeCompare(than, 'en', { numeric: true }) > 0;
+}
+
+/** Fails where the add-on would not load with the oldest libraries that it promises. */
+function assertOldLibraries(path, objdump) {
+  const { stdout, status } = spawnSync(objdump, ['-T', path], { encoding: 'utf8' });
+  if (status !== 0) {
+    throw new Error(`${objdump} cannot read ${path}`);
+  }
+  const needed = [...stdout.matchAll(/\b(GLIBC|GLIBCXX|CXXABI|GCC)_([\d.]+)\)? +(\S+)$/gm)];
+  const tooNew = needed.filter(([, library, version]) => isNewer(version, newestAllowed[library]));
+  if (needed.length === 0 || tooNew.length > 0) {
+    const list = tooNew.map(([, library, version, symbol]) => `${symbol} (${library}_${version})`);
+    throw new Error(
+      `${path} needs newer libraries than it may: ${list.join(', ') || 'none found'}`,
+    );
+  }
+  for (const library of Object.keys(newestAllowed)) {
+    const versions = needed.filter(([, name]) => name === library).map(([, , version]) => version);
+    const newest = versions.reduce((a, b) => (isNewer(b, a) ? b : a), '0');
+    console.log(`${library}_${newest} is the newest ${library} that it needs`);
+  }
+}
+
+function make(platform) {
+  const cross = platform !== platformName();
+  const tools = cross ? crossTools : '';
+  const glibc = platform.startsWith('linux') && !platform.endsWith('-musl');
+  // In a folder of its own, so that a build from source and this one leave each other alone; the
+  // times of the files are kept, so that make compiles again only what has changed.
+  const folder = join(packageRoot, 'build', 'prebuild', platform);
+  mkdirSync(folder, { recursive: true });
+  for (const name of ['binding.gyp', 'package.json', 'native', join('install', 'node-gyp')]) {
+    const options = { recursive: true, preserveTimestamps: true };
+    cpSync(join(packageRoot, name), join(folder, name), options);
+  }
+  const command = nodeGypCommand([
+    ...['configure', 'build', '--jobs=max', `--arch=${platform.split('-')[1]}`],
+    ...(glibc ? ['--old_libraries=1'] : []),
+  ]);
+  const environment = cross
+    ? { CC: `${tools}gcc`, CXX: `${tools}g++`, AR: `${tools}ar`, LINK: `${tools}g++` }
+    : {};
+  run(command.file, command.arguments, {
+    cwd: folder,
+    env: { ...command.environment, ...environment },
+  });
+  const target = prebuiltAddon(packageRoot, platform);
+  mkdirSync(dirname(target), { recursive: true });
+  copyFileSync(join(folder, 'build', 'Release', 'tfjs_alig.node'), target);
+  if (platform.startsWith('linux')) {
+    run(`${tools}strip`, ['--strip-unneeded', target]);
+  } else if (platform.startsWith('darwin')) {
+    run('strip', ['-x', target]);
+  }
+  if (glibc) {
+    assertOldLibraries(target, `${tools}objdump`);
+  }
+  console.log(`${target}: ${(readFileSync(target).length / 1e6).toFixed(2)} MB`);
+}
+
+function missingPrebuilds() {
+  return allPlatforms.filter((platform) => !existsSync(prebuiltAddon(packageRoot, platform)));
+}
+
+const wanted = process.argv.slice(2);
+try {
+  if (wanted.includes('--check')) {
+    const missing = missingPrebuilds();
+    if (missing.length > 0) {
+      throw new Error(
+        `prebuilt add-ons are missing for ${missing.join(', ')}: the release workflow makes them`,
+      );
+    }
+  } else if (wanted.length > 0) {
+    wanted.forEach(make);
+  } else {
+    make(platformName());
+    if (platformName() === 'linux-x64') {
+      if (canRun(`${crossTools}g++`)) {
+        make(crossPlatform);
+      } else {
+        console.log(`${crossPlatform} left out: apt install g++-aarch64-linux-gnu`);
+      }
+    }
+  }
+} catch (error) {
+  console.error(`prebuild: ${error.message}`);
+  process.exitCode = 1;
+}
