@@ -9,7 +9,7 @@ export default defineConfig(
   {
     languageOptions: {
       parserOptions: {
-        projectService: { allowDefaultProject: ['*.js', 'install/*.js'] },
+        projectService: { allowDefaultProject: ['*.js', 'install/*.js', 'test/package/*.js'] },
         tsconfigRootDir: import.meta.dirname,
       },
     },

@@ -6,6 +6,7 @@ import test, { type ExecutionContext } from 'ava';
 import { build } from 'esbuild';
 import { execFile } from 'node:child_process';
 import { access, copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { platformName } from '#addon-files';
 import { builtinModules } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,6 +38,10 @@ function npm(cwd: string, ...parameters: string[]): Promise<unknown> {
 test.before(async () => {
   manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as Manifest;
   folder = await mkdtemp(join(tmpdir(), 'tfjs-alig-consumer-'));
+  // Compiles only what has changed since the last time.
+  await run(process.execPath, [join(root, 'install/prebuild.js'), platformName()], {
+    maxBuffer: 2 ** 26,
+  });
   await npm(root, 'pack', '--pack-destination', folder);
   tarball = join(folder, `${manifest.name}-${manifest.version}.tgz`);
   const consumer = { name: 'consumer', private: true, type: 'module' };
@@ -91,7 +96,30 @@ async function assertSteps(t: ExecutionContext, file: string, source: string): P
   t.is(stderr.split('npx tfjs-alig build').length - 1, 1, stderr);
 }
 
-test('installed without its scripts it steps in TypeScript and says how to build the add-on', async (t) => {
+/** A process of a folder without any other program: no compiler, no npm. */
+function runAlone(cwd: string, ...parameters: string[]) {
+  return run(process.execPath, parameters, { cwd, env: { PATH: '' } });
+}
+
+test.serial('its prebuilt add-on gives the bits of the build from source', async (t) => {
+  await copyFile(join(root, 'test/package/step.js'), join(folder, 'step.js'));
+  const built = await run(process.execPath, [join(root, 'test/package/step.js')]);
+  const prebuilt = await runAlone(folder, 'step.js');
+  t.regex(prebuilt.stdout, /^native-cpu [\da-f]{64}$/m);
+  t.is(prebuilt.stdout, built.stdout);
+  t.is(prebuilt.stderr, '');
+});
+
+test.serial('where the prebuilt add-on loads, its install script compiles nothing', async (t) => {
+  const installed = join(folder, 'node_modules', manifest.name);
+  const { stdout } = await runAlone(installed, join(installed, 'install/build.js'));
+  t.is(stdout, 'tfjs-alig: prebuilt native add-on works.\n');
+  await t.throwsAsync(access(join(installed, 'build/Release')), { code: 'ENOENT' });
+});
+
+test.serial('for another platform it steps in TypeScript and says how to build', async (t) => {
+  // The tests that follow, which are not serial, find it so.
+  await rm(join(folder, 'node_modules', manifest.name, 'prebuilds'), { recursive: true });
   await assertSteps(
     t,
     'import.mjs',
@@ -100,6 +128,9 @@ test('installed without its scripts it steps in TypeScript and says how to build
      import { AliG, fusedAliGStep } from 'tfjs-alig';
      ${step}`,
   );
+  const alone = await runAlone(folder, 'step.js');
+  const built = await run(process.execPath, [join(root, 'test/package/step.js')]);
+  t.is(alone.stdout, built.stdout.replace('native-cpu', 'typescript'));
 });
 
 test('the command that the warning names is installed and lists its commands', async (t) => {

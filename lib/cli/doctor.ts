@@ -1,8 +1,10 @@
 import { Command } from 'commander';
+import { installCommand } from '#package-manager';
+import type { Diagnosis } from '../platform/diagnosis.js';
 import {
   examine,
+  type BuildDiagnosis,
   type CudaDiagnosis,
-  type Diagnosis,
   type DoctorReport,
 } from '../platform/doctor.js';
 
@@ -18,6 +20,19 @@ function diagnosisRow<Finding>(
   return diagnosis.status === 'works'
     ? [label, describe(diagnosis)]
     : [label, `${diagnosis.status}: ${diagnosis.problem}\nTo mend it: ${diagnosis.remedy}`];
+}
+
+function buildRows({ compiler, python, headers, missing }: BuildDiagnosis): Row[] {
+  return [
+    ['C++ compiler', compiler.command === null ? compiler.missing : compiler.version],
+    [
+      'Build from source',
+      missing.length > 0
+        ? `only where no prebuilt add-on serves; it lacks:\n${missing.join('\n')}`
+        : `can be done: make, node-gyp, Python ${python.command === null ? '' : python.version}\n` +
+          `headers of Node-API: ${headers}`,
+    ],
+  ];
 }
 
 function cudaRows({ nvcc, library, gpus }: CudaDiagnosis): Row[] {
@@ -50,13 +65,14 @@ function utilText({ set, skipped }: DoctorReport['utilFunctions']): string {
 }
 
 function rows(report: DoctorReport): Row[] {
-  const { compiler, engines } = report;
+  const { engines } = report;
   const table: Row[] = [
     ['tfjs-alig', report.packageVersion],
     ['Platform', `${report.platform}-${report.architecture}`],
     ['Node', `${report.node}, Node-API ${report.nodeApi}`],
     ['node:util', utilText(report.utilFunctions)],
-    ['C++ compiler', compiler.command === null ? compiler.missing : compiler.version],
+    diagnosisRow('tfjs-core', report.core, ({ version, directory }) => `${version}, ${directory}`),
+    ...buildRows(report.build),
     diagnosisRow('Native add-on', report.addon, (addon) =>
       [
         `version ${addon.version}, ${addon.threads} threads`,
@@ -91,7 +107,7 @@ function rows(report: DoctorReport): Row[] {
   if (report.tensorFlow.length === 0) {
     table.push([
       'TensorFlow runtime',
-      'missing: @tensorflow/tfjs-node is not installed\nTo mend it: npm install @tensorflow/tfjs-node',
+      `missing: @tensorflow/tfjs-node is not installed\nTo mend it: ${installCommand('@tensorflow/tfjs-node')}`,
     ]);
   }
   table.push(
@@ -113,13 +129,16 @@ function layOut([label, text]: Row): string {
 async function run({ json }: { json: boolean }): Promise<void> {
   const report = await examine();
   console.log(json ? JSON.stringify(report, null, 2) : rows(report).map(layOut).join('\n'));
-  process.exitCode = report.healthy ? 0 : 1;
+  process.exitCode = report.canTrain ? 0 : 1;
 }
 
 /** `tfjs-alig doctor`: what is there, what a step will use, and how to mend what fails. */
 export function doctorCommand(): Command {
   return new Command('doctor')
-    .description('say what works here, which engine a step will use, and how to mend the rest')
+    .description(
+      'say what works here, which engine a step will use, and how to mend the rest; ' +
+        'exits with 0 where a training works, else with 1',
+    )
     .option('--json', 'print the report as JSON', false)
     .action(run);
 }

@@ -1,7 +1,18 @@
 import { existsSync } from 'node:fs';
-import { findCompiler, findNvcc, type Compiler, type Nvcc } from '#toolchain';
+import { headerSource, missingForBuild } from '#node-gyp';
+import { commandLine } from '#package-manager';
+import {
+  findCompiler,
+  findNvcc,
+  findPython,
+  type Compiler,
+  type Nvcc,
+  type Python,
+} from '#toolchain';
 import type { EngineName } from '../step/report.js';
 import { addonPaths, type Gpu } from './addon.js';
+import { examineCore, type CoreCopy } from './core-copies.js';
+import type { Diagnosis } from './diagnosis.js';
 import { packageVersion } from './package.js';
 import { probe, type ProbeFindings, type ProbeOutcome } from './probe.js';
 import {
@@ -18,14 +29,6 @@ import {
   type TensorFlowPackage,
 } from './tensorflow-package.js';
 import { utilFunctions, type UtilFunctions } from './util-functions.js';
-
-/**
- * Something that was looked at: it works; it is not there, which only costs speed; or it is there
- * and fails.
- */
-export type Diagnosis<Finding> =
-  | ({ readonly status: 'works' } & Finding)
-  | { readonly status: 'missing' | 'broken'; readonly problem: string; readonly remedy: string };
 
 /** One installed tfjs-node package. */
 export interface TensorFlowDiagnosis {
@@ -52,6 +55,16 @@ export interface CudaDiagnosis {
   readonly gpus: Diagnosis<{ readonly found: readonly Gpu[] }> | null;
 }
 
+/** What a build of the add-on from source takes, which nobody needs whom the prebuilt one serves. */
+export interface BuildDiagnosis {
+  readonly compiler: Compiler;
+  readonly python: Python;
+  /** Where the headers of Node-API come from. */
+  readonly headers: string;
+  /** What has to be installed before a build can start; empty where nothing has. */
+  readonly missing: readonly string[];
+}
+
 export interface DoctorReport {
   readonly platform: string;
   readonly architecture: string;
@@ -60,7 +73,9 @@ export interface DoctorReport {
   /** What the package sets in node:util for tfjs-node. */
   readonly utilFunctions: UtilFunctions;
   readonly packageVersion: string;
-  readonly compiler: Compiler;
+  readonly build: BuildDiagnosis;
+  /** The copy of tfjs-core that the project, this package and tfjs-node share. */
+  readonly core: Diagnosis<CoreCopy>;
   readonly addon: Diagnosis<ProbeFindings['addon']>;
   readonly cuda: CudaDiagnosis;
   /** One entry for each installed package of tfjs-node and tfjs-node-gpu. */
@@ -78,9 +93,24 @@ export interface DoctorReport {
   };
   /** False if something that is installed is broken. */
   readonly healthy: boolean;
+  /**
+   * Whether a training works here with all that is installed: false also where tfjs-core, or the
+   * TensorFlow library of an installed tfjs-node, is missing.
+   */
+  readonly canTrain: boolean;
 }
 
-const buildCommand = 'npx tfjs-alig build';
+/** What a build lacks on this machine, and the command that then makes the native parts. */
+function buildRemedy(): string {
+  const command = commandLine('build');
+  const missing = missingForBuild();
+  if (missing.length === 0) return command;
+  const packages =
+    process.platform === 'linux'
+      ? ' (on Debian and Ubuntu: apt install build-essential python3)'
+      : '';
+  return `install what a build lacks${packages}: ${missing.join('; ')}. Then ${command}`;
+}
 
 function diagnose<Finding>(outcome: ProbeOutcome<Finding>, remedy: string): Diagnosis<Finding> {
   return outcome.ok
@@ -88,14 +118,23 @@ function diagnose<Finding>(outcome: ProbeOutcome<Finding>, remedy: string): Diag
     : { status: 'broken', problem: outcome.problem, remedy };
 }
 
+function examineBuild(): BuildDiagnosis {
+  return {
+    compiler: findCompiler(),
+    python: findPython(),
+    headers: headerSource(),
+    missing: missingForBuild(),
+  };
+}
+
 async function examineAddon(): Promise<Diagnosis<ProbeFindings['addon']>> {
   if (!addonPaths().some((path) => existsSync(path))) {
-    const problem = `it has not been built (looked for ${addonPaths().join(' and ')})`;
-    return { status: 'missing', problem, remedy: buildCommand };
+    const problem = `no prebuilt one for this platform, and none was built (looked for ${addonPaths().join(', ')})`;
+    return { status: 'missing', problem, remedy: buildRemedy() };
   }
   const outcome = await probe('addon');
   const [variable] = /\bTFJS_ALIG_[A-Z_]+/.exec(outcome.ok ? '' : outcome.problem) ?? [];
-  return diagnose(outcome, variable === undefined ? buildCommand : `unset ${variable}`);
+  return diagnose(outcome, variable === undefined ? buildRemedy() : `unset ${variable}`);
 }
 
 /** What mends it where the engine's library finds no GPU. */
@@ -104,7 +143,7 @@ function gpuRemedy(problem: string): string {
     return "install NVIDIA's driver, in a container: start it with --gpus all";
   }
   return problem.includes('update the driver')
-    ? 'install a newer NVIDIA driver, or build with an older CUDA: CUDA_HOME=... ' + buildCommand
+    ? 'install a newer NVIDIA driver, or build with an older CUDA: CUDA_HOME=... ' + buildRemedy()
     : 'see what nvidia-smi says; CUDA_VISIBLE_DEVICES may hide a GPU';
 }
 
@@ -119,8 +158,8 @@ async function examineCuda(addonWorks: boolean): Promise<CudaDiagnosis> {
       problem: missing ? 'it has not been built' : outcome.problem,
       remedy:
         nvcc.command === null
-          ? `install the CUDA toolkit (https://developer.nvidia.com/cuda-downloads), then ${buildCommand}`
-          : buildCommand,
+          ? `install the CUDA toolkit (https://developer.nvidia.com/cuda-downloads), then ${buildRemedy()}`
+          : buildRemedy(),
     } as const;
     return { nvcc, library, gpus: null };
   }
@@ -157,7 +196,7 @@ async function examineTensorFlow(
   }
   const { directory } = found;
   const gpu = found.name === tensorFlowPackageName(true);
-  const command = `npx tfjs-alig tensorflow${gpu ? ' --gpu' : ''}`;
+  const command = commandLine(`tensorflow${gpu ? ' --gpu' : ''}`);
   if (!hasRuntime(found)) {
     const problem = `${found.name} ${found.version} has no TensorFlow library yet`;
     const runtime = { status: 'missing', problem, remedy: command } as const;
@@ -170,7 +209,7 @@ async function examineTensorFlow(
   const runtime = diagnose(outcome, command);
   const registration =
     runtime.status === 'works' && addonWorks
-      ? diagnose(await probe('registration', { tensorFlowDirectory: directory }), buildCommand)
+      ? diagnose(await probe('registration', { tensorFlowDirectory: directory }), buildRemedy())
       : null;
   const noGpu =
     gpu && runtime.status === 'works' && !runtime.usesGpu
@@ -192,7 +231,7 @@ function tensorFlowEngine(tensorFlow: readonly TensorFlowDiagnosis[]): EngineNam
 }
 
 /**
- * Examines what the package needs and has on this machine: compiler, add-on, TensorFlow as seen
+ * Examines what the package needs and has on this machine: add-on, tfjs-core, TensorFlow as seen
  * from the folder `from` (default: the current one). Everything is tried in child processes, so a
  * crash is a finding. Never rejects for something that is missing or broken.
  */
@@ -200,6 +239,7 @@ export async function examine(from: string = process.cwd()): Promise<DoctorRepor
   const packages = [false, true].flatMap(
     (gpu) => findTensorFlowPackage(tensorFlowPackageName(gpu), from) ?? [],
   );
+  const core = examineCore(from, packages);
   const addon = await examineAddon();
   const addonWorks = addon.status === 'works';
   const [cuda, tensorFlow] = await Promise.all([
@@ -207,11 +247,13 @@ export async function examine(from: string = process.cwd()): Promise<DoctorRepor
     Promise.all(packages.map((found) => examineTensorFlow(found, addonWorks))),
   ]);
   const diagnoses = [
+    core,
     addon,
     cuda.library ?? [],
     cuda.gpus ?? [],
     ...tensorFlow.flatMap(({ runtime, registration }) => [runtime, registration ?? []]),
   ].flat();
+  const healthy = diagnoses.every(({ status }) => status !== 'broken');
   return {
     platform: process.platform,
     architecture: process.arch,
@@ -219,7 +261,8 @@ export async function examine(from: string = process.cwd()): Promise<DoctorRepor
     nodeApi: process.versions.napi ?? 'unknown',
     utilFunctions,
     packageVersion: packageVersion(),
-    compiler: findCompiler(),
+    build: examineBuild(),
+    core,
     addon,
     cuda,
     tensorFlow,
@@ -229,6 +272,10 @@ export async function examine(from: string = process.cwd()): Promise<DoctorRepor
       deviceBuffers: cuda.gpus?.status === 'works' ? 'native-cuda' : null,
       otherBackends: 'portable',
     },
-    healthy: diagnoses.every(({ status }) => status !== 'broken'),
+    healthy,
+    canTrain:
+      healthy &&
+      core.status === 'works' &&
+      tensorFlow.every(({ runtime }) => runtime.status === 'works'),
   };
 }

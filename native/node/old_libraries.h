@@ -2,12 +2,12 @@
 //
 // NOTE [glibc of the prebuilt add-on]
 // A linker takes the newest version of each symbol that the machine's own libraries have, and glibc
-// 2.34 gave a new one to all that moved from libpthread and libdl into libc, at unchanged behaviour.
-// So an add-on linked on Debian 12 would not load on an older system that runs the same Node. The
-// lines below ask for the first version of these symbols; what is left needs glibc 2.17 and the
-// libstdc++ of GCC 6, and Node 20 itself needs glibc 2.28. A static libstdc++ is no way out: Debian
-// 12's brings arc4random (glibc 2.36) and _dl_find_object (2.35), and 0.9 MB. install/prebuild.js
-// checks the versions of what it has linked.
+// 2.34 gave a new one to all that moved from libpthread and libdl into libc, at unchanged
+// behaviour. So an add-on linked on Debian 12 would not load on an older system that runs the same
+// Node. The lines below ask for the first version of these symbols; what is left needs glibc 2.17
+// and the libstdc++ of GCC 6, and Node 20 itself needs glibc 2.28. A static libstdc++ is no way
+// out: Debian 12's brings arc4random (glibc 2.36) and _dl_find_object (2.35), and 0.9 MB.
+// install/prebuild.js checks the versions of what it has linked.
 #ifndef TFJS_ALIG_NODE_OLD_LIBRARIES_H_
 #define TFJS_ALIG_NODE_OLD_LIBRARIES_H_
 

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import type { DoctorReport } from '../../lib/platform/doctor.js';
@@ -28,10 +28,46 @@ test('without the add-on the doctor names the command and is content', async (t)
   const { report, exitCode } = await examine(packageWithoutAddon(t), packageRoot);
   t.is(exitCode, 0);
   t.true(report.healthy);
+  t.true(report.canTrain);
   t.like(report.addon, { status: 'missing', remedy: 'npx tfjs-alig build' });
   t.is(report.engines.hostArrays, 'typescript');
   t.is(report.engines.otherBackends, 'portable');
   t.is(report.node, process.version);
+});
+
+test('without a compiler the doctor says what to install before it says build', async (t) => {
+  const { report, exitCode } = await examine(packageWithoutAddon(t), packageRoot, {
+    CXX: '/nowhere/g++',
+  });
+  t.is(exitCode, 0);
+  t.is(report.build.compiler.command, null);
+  t.is(report.build.missing.length, 1);
+  t.regex(report.build.missing[0]!, /CXX names \("\/nowhere\/g\+\+"\) could not be run/);
+  t.regex('remedy' in report.addon ? report.addon.remedy : '', /^install .*CXX.*\. Then npx/);
+});
+
+test('the doctor names each thing that a build lacks', async (t) => {
+  const { report } = await examine(packageWithoutAddon(t), packageRoot, { PATH: '', CXX: '' });
+  const missing = report.build.missing.join('\n');
+  for (const sign of [/no C\+\+ compiler/, /make was not found/, /Python 3 was not found/]) {
+    t.regex(missing, sign);
+  }
+});
+
+test('a second copy of tfjs-core is broken', async (t) => {
+  const { project } = projectWithTensorFlow(t);
+  const copy = join(project, 'node_modules', '@tensorflow', 'tfjs-core');
+  // A link to the copy that all others use.
+  rmSync(copy);
+  const manifest = join('node_modules', '@tensorflow', 'tfjs-core', 'package.json');
+  mkdirSync(copy);
+  cpSync(join(packageRoot, manifest), join(project, manifest));
+  const { report, exitCode } = await examine(packageWithoutAddon(t), project);
+  t.is(exitCode, 1);
+  t.false(report.canTrain);
+  t.is(report.core.status, 'broken');
+  t.regex('problem' in report.core ? report.core.problem : '', /several copies of .*your project/);
+  t.regex('remedy' in report.core ? report.core.remedy : '', /tfjs-core@[\d.]+$/);
 });
 
 test('with the add-on and a runtime a step is an op of TensorFlow', async (t) => {
@@ -107,10 +143,12 @@ test('an add-on that ends its process does not end the doctor', async (t) => {
   t.regex('problem' in report.addon ? report.addon.problem : '', /by signal SIGABRT/);
 });
 
-test('a tfjs-node without a runtime is missing one, and the doctor is content', async (t) => {
+test('with a tfjs-node without a runtime nothing is broken, and a training is not possible', async (t) => {
   const { project } = projectWithTensorFlow(t);
   const { report, exitCode } = await examine(packageWithoutAddon(t), project);
-  t.is(exitCode, 0);
+  t.is(exitCode, 1);
+  t.true(report.healthy);
+  t.false(report.canTrain);
   t.like(report.tensorFlow[0], {
     runtime: { status: 'missing', remedy: 'npx tfjs-alig tensorflow' },
     registration: null,
@@ -160,7 +198,9 @@ test('the report for people has no JSON and names each part', async (t) => {
   for (const part of [
     'Node-API',
     'node:util',
+    'tfjs-core',
     'C++ compiler',
+    'Build from source',
     'Native add-on',
     'TensorFlow runtime',
   ]) {

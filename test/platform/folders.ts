@@ -27,10 +27,10 @@ export function temporaryFolder(t: ExecutionContext): string {
 
 /**
  * A project with its own copy of @tensorflow/tfjs-node, without a runtime, and links to everything
- * else that is installed here. Returns the project's and the copy's folder.
+ * else that is installed here; its path has a space. Returns the project's and the copy's folder.
  */
 export function projectWithTensorFlow(t: ExecutionContext): { project: string; copy: string } {
-  const project = temporaryFolder(t);
+  const project = join(temporaryFolder(t), 'a project');
   const scope = join('node_modules', '@tensorflow');
   const copy = join(project, scope, 'tfjs-node');
   mkdirSync(join(project, scope), { recursive: true });
@@ -69,8 +69,9 @@ export function packageWithoutAddon(t: ExecutionContext): string {
 /** A copy of the package whose add-on is one small C file, so that its build takes a second. */
 export function packageWithAddonSource(t: ExecutionContext, source: string): string {
   const folder = packageWithoutAddon(t);
-  const target = `{ 'target_name': 'tfjs_alig', 'sources': ['addon.c'] }`;
-  writeFileSync(join(folder, 'binding.gyp'), `{ 'targets': [${target}] }`);
+  const headers = "['node_modules/node-api-headers/include']";
+  const target = `'target_name': 'tfjs_alig', 'sources': ['addon.c'], 'include_dirs': ${headers}`;
+  writeFileSync(join(folder, 'binding.gyp'), `{ 'targets': [{ ${target} }] }`);
   writeFileSync(join(folder, 'addon.c'), source);
   return folder;
 }
