@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { installCommand } from '#package-manager';
 import { packageRoot } from '../platform/package.js';
 
 /** The names of packages that cannot be imported from here. */
@@ -18,7 +19,7 @@ function missingPackages(names: readonly string[]): string[] {
   });
 }
 
-/** The packages with the versions that this package was developed with, as npm takes them. */
+/** The packages with the versions that this package was developed with, as a package manager takes them. */
 function withVersions(names: readonly string[]): string {
   const { devDependencies } = JSON.parse(
     readFileSync(join(packageRoot, 'package.json'), 'utf8'),
@@ -31,7 +32,7 @@ export function requirePackages(command: Command, names: readonly string[]): voi
   const missing = missingPackages(names);
   if (missing.length > 0) {
     command.error(
-      `error: ${missing.join(', ')} not installed. Run: npm install ${withVersions(missing)}`,
+      `error: ${missing.join(', ')} not installed. Run: ${installCommand(withVersions(missing))}`,
     );
   }
 }
