@@ -12,9 +12,9 @@ const sources = ['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join('bindi
  * `directory`, where the package looks for it. Rejects with what is missing or wrong.
  *
  * NOTE [tfjs-node's binding without node-gyp]
- * It is two C++ files, and the wheels are for Linux alone, so that the compiler is called directly:
- * 9 s, where node-gyp takes 12 s, Python and make, downloads Node's headers, and fails in a folder
- * whose path has a space (make splits the absolute path in tfjs-node's binding.gyp there).
+ * It is two C++ files, and the wheels are for Linux alone, so that the compiler is called directly, for
+ * 9 s of processor time. node-gyp takes 12 s, Python, make and Node's headers, which it downloads, and
+ * fails in a folder whose path has a space: make splits the absolute path in tfjs-node's binding.gyp.
  */
 export async function buildBinding(
   directory: string,
