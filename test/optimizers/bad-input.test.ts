@@ -1122,8 +1122,9 @@ const addonProblems: {
 for (const { title, spoil, message } of addonProblems) {
   test.serial(`an add-on that is ${title} is reported, and other engines go on`, async (t) => {
     const directory = await mkdtemp(join(tmpdir(), 'package-without-addon-'));
-    await cp(join(packageRoot, 'package.json'), join(directory, 'package.json'));
-    await cp(join(packageRoot, 'dist/lib'), join(directory, 'dist/lib'), { recursive: true });
+    for (const part of ['package.json', 'install', 'dist/lib']) {
+      await cp(join(packageRoot, part), join(directory, part), { recursive: true });
+    }
     await symlink(join(packageRoot, 'node_modules'), join(directory, 'node_modules'));
     await writeFile(join(directory, 'steps.mjs'), stepsOfBothKinds);
     await spoil(directory);
