@@ -1,11 +1,12 @@
 /** Reads the recorded values of test/golden-models (see FORMAT.md there). */
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** A recorded array. */
+/** A recorded array, or how it is generated. */
 export interface RecordedArray {
   readonly shape: number[];
   readonly dtype: 'float32' | 'int32';
-  readonly data: string;
+  readonly data?: string;
+  readonly gen?: { readonly seed: number; readonly scale: number };
 }
 
 export interface GoldenModel {
@@ -28,6 +29,8 @@ export function readGoldenModel(id: string): GoldenModel {
 export interface GoldenNetwork extends GoldenModel {
   readonly config: Readonly<Record<string, number>>;
   readonly params: Readonly<Record<string, RecordedArray>>;
+  /** Running statistics. */
+  readonly buffers?: Readonly<Record<string, RecordedArray>>;
   /** How many numbers the weights have in all. */
   readonly n_params: number;
   /** Arrays that another order of the memory's slots, as correct as the recorded one, changes. */
@@ -44,10 +47,57 @@ export function goldenNetworks(kind: string): GoldenNetwork[] {
   return networks;
 }
 
+/** Numbers from -scale to scale, as FORMAT.md generates them. */
+function hashed(length: number, seed: number, scale: number): Float32Array {
+  const start = Math.imul(seed, 0x85ebca77);
+  return Float32Array.from({ length }, (_, i) => {
+    let x = (Math.imul(i, 0x9e3779b1) + start) | 0;
+    x = Math.imul(x ^ (x >>> 16), 0x85ebca6b);
+    x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35);
+    x ^= x >>> 16;
+    return (((x >>> 8) - 2 ** 23) / 2 ** 23) * scale;
+  });
+}
+
 /** The values of a recorded array. */
-export function decodeRecorded({ dtype, data }: RecordedArray): Float32Array | Int32Array {
-  const { buffer } = Uint8Array.from(Buffer.from(data, 'base64'));
+export function decodeRecorded({
+  shape,
+  dtype,
+  data,
+  gen,
+}: RecordedArray): Float32Array | Int32Array {
+  if (gen) {
+    return hashed(
+      shape.reduce((product, size) => product * size, 1),
+      gen.seed,
+      gen.scale,
+    );
+  }
+  const { buffer } = Uint8Array.from(Buffer.from(data!, 'base64'));
   return dtype === 'float32' ? new Float32Array(buffer) : new Int32Array(buffer);
+}
+
+/**
+ * What FORMAT.md records in place of a large array, by the end of its name: norm, product with
+ * generated numbers, and some values.
+ */
+export function summaries(values: Float32Array): Readonly<Record<string, Float32Array>> {
+  const factors = hashed(values.length, 777, 1);
+  let [squares, product] = [0, 0];
+  for (const [i, value] of values.entries()) {
+    squares += value * value;
+    product += value * factors[i]!;
+  }
+  const count = Math.min(64, values.length);
+  return {
+    '#norm': Float32Array.of(Math.sqrt(squares)),
+    '#dot': Float32Array.of(product),
+    '#first': values.subarray(0, count),
+    '#strided': Float32Array.from(
+      { length: count },
+      (_, j) => values[Math.floor((j * values.length) / count)]!,
+    ),
+  };
 }
 
 /**
