@@ -1,4 +1,4 @@
-import { drawPanels } from '../../experiments/run/chart.js';
+import { drawPanels } from '../../experiments/runner/chart.js';
 import { hostName, momentumName, plainName, tensorFlowName } from '../contenders/list.js';
 import type { CaseResult } from '../step/measure.js';
 import type { StepResults } from '../step/run.js';

@@ -1,4 +1,4 @@
-import { type Examples, imageSize, loadMnist } from '../mnist/data.js';
+import { imageSize, loadMnist } from '../mnist/data.js';
 import { type DataOptions, emptyImageSet, type ImageData, type ImageSet } from './dataset.js';
 import { divideImages } from './published-split.js';
 
@@ -8,13 +8,13 @@ const shape = [32, 32, 3] as const;
 const paperSizes = { train: 54_000, validation: 6_000 };
 
 /** The digits in the middle of an image of SVHN's size, in three equal channels. */
-function enlarge({ count, images, labels }: Examples): ImageSet {
+function enlarge({ length, images, labels }: ImageSet): ImageSet {
   const [height, width, channels] = shape;
-  const set = emptyImageSet(count, shape, 10);
+  const set = emptyImageSet(length, shape, 10);
   set.labels.set(labels);
   const border = (height - imageSize) / 2;
   let source = 0;
-  for (let image = 0; image < count; image++) {
+  for (let image = 0; image < length; image++) {
     for (let row = 0; row < imageSize; row++) {
       let target = ((image * height + border + row) * width + border) * channels;
       for (let column = 0; column < imageSize; column++) {

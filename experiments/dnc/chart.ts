@@ -1,16 +1,13 @@
-import { drawPanels, meanHalfWidth, valuesAndMean } from '../run/chart.js';
-import type { StepRecord } from './records.js';
-
-/** What a chart shows. */
-export interface ChartContent {
-  readonly title: string;
-  /** Lines under the title. */
-  readonly subtitle: readonly string[];
-  readonly steps: readonly StepRecord[];
-}
+import { drawPanels, meanHalfWidth, valuesAndMean } from '../runner/chart.js';
+import type { ChartContent } from '../training/single-run.js';
+import type { MeanRecord, StepRecord } from './records.js';
 
 /** Curves of a training run as SVG: loss, step size and gradient norm over the steps. */
-export function drawChart({ title, subtitle, steps }: ChartContent): Promise<string> {
+export function drawChart({
+  title,
+  subtitle,
+  steps,
+}: ChartContent<StepRecord, MeanRecord>): Promise<string> {
   const explanation = `every step and mean of ${2 * meanHalfWidth(steps.length) + 1} steps`;
   const logarithmic = {
     scale: { type: 'log', nice: false },

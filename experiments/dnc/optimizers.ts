@@ -1,9 +1,7 @@
-import { createOptimizer, type OptimizersByName } from 'tfjs-alig';
+import { createOptimizer } from 'tfjs-alig';
 
+import type { TrainingOptimizer } from '../training/step.js';
 import type { OptimizerSettings } from './settings.js';
-
-/** An optimiser of this package. */
-export type DncOptimizer = OptimizersByName[keyof OptimizersByName];
 
 /** Norm that all gradients together are clipped at where the step size is not from the loss. */
 const maxGradientNorm = 50;
@@ -12,7 +10,7 @@ const maxGradientNorm = 50;
  * An optimiser as in the paper's experiment: ALI-G without momentum, with epsilon 0; the others with
  * TensorFlow 1's defaults.
  */
-export function prepareOptimizer(settings: OptimizerSettings): DncOptimizer {
+export function prepareOptimizer(settings: OptimizerSettings): TrainingOptimizer {
   switch (settings.name) {
     case 'alig': {
       const { maxLearningRate } = settings;

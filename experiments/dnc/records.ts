@@ -1,21 +1,56 @@
 import type { StepReport } from 'tfjs-alig';
 
-import type { RunRecord as GeneralRunRecord } from '../run/log.js';
+import type { DivergenceRecord, RunHeader, TakenStep } from '../training/single-run.js';
+import type { EndedEpoch } from '../training/training-run.js';
 import type { DncSettings } from './settings.js';
-import type { DivergenceEvent, MeanEvent, StepEvent } from './train.js';
 
-/** First line of the log. There is no engine if the first step diverged. */
-export type RunRecord = GeneralRunRecord<DncSettings, StepReport['engine'] | 'none'>;
+/** First line of the log. */
+export type RunRecord = RunHeader<DncSettings>;
 
 /** A line of the log for every step. */
-export type StepRecord = Pick<StepEvent, 'type' | 'step' | 'loss' | 'gradientNorm'> &
-  Pick<StepReport, 'stepSize' | 'unclippedStepSize' | 'parameterNorm' | 'clipped'>;
+export interface StepRecord extends Pick<
+  StepReport,
+  'loss' | 'stepSize' | 'unclippedStepSize' | 'gradientNorm' | 'parameterNorm' | 'clipped'
+> {
+  readonly type: 'step';
+  /** Counted from 1. */
+  readonly step: number;
+}
+
+/** A line of the log for so many steps that their losses' mean is recorded. */
+export interface MeanRecord {
+  readonly type: 'mean';
+  /** The last of the steps. */
+  readonly step: number;
+  /** How many steps there are in the mean; fewer than usual only at the end. */
+  readonly steps: number;
+  readonly loss: number;
+  /** Since the training's start. */
+  readonly seconds: number;
+  /** Of the seconds of these steps: until batches were there. */
+  readonly waited: number;
+}
 
 /** A line of the log. */
-export type LogRecord = RunRecord | StepRecord | MeanEvent | DivergenceEvent;
+export type LogRecord = RunRecord | StepRecord | MeanRecord | DivergenceRecord;
 
 /** The log's line for a step. */
-export function stepRecord({ type, step, loss, gradientNorm, report }: StepEvent): StepRecord {
-  const { stepSize, unclippedStepSize, parameterNorm, clipped } = report;
-  return { type, step, loss, stepSize, unclippedStepSize, gradientNorm, parameterNorm, clipped };
+export function stepRecord({ step, report }: TakenStep): StepRecord {
+  const { loss, stepSize, unclippedStepSize, gradientNorm, parameterNorm, clipped } = report;
+  return {
+    type: 'step',
+    step,
+    loss,
+    stepSize,
+    unclippedStepSize,
+    gradientNorm,
+    parameterNorm,
+    clipped,
+  };
+}
+
+/** The log's line for the steps of a mean. */
+export function meanRecord({ step, loss, seconds, sums }: EndedEpoch): MeanRecord {
+  const { steps, waited } = sums;
+  return { type: 'mean', step, steps, loss, seconds, waited };
 }

@@ -2,9 +2,11 @@
  * The repeat-copy task: a sequence of random bits is shown, then the number of times that it is to
  * be repeated. The channels of an observation are the bits, a start marker (1 in the first time
  * step) and the repeats flag (the number of repeats / 10, in the time step after the sequence);
- * those of a target are the bits and an end marker after the last repetition.
+ * those of a target are the bits and an end marker after the last repetition. A module of a
+ * BatchSource.
  */
-import * as tf from '@tensorflow/tfjs-node';
+import type { Batch, BatchMaker, BatchSource } from '../training/batches.js';
+import { uniforms } from '../training/random-order.js';
 
 /** Sizes of the task. */
 export interface RepeatCopySizes {
@@ -30,8 +32,7 @@ export const publishedTask: RepeatCopySizes = {
 const repeatsOfFullFlag = 10;
 
 /** A batch of sequences, time-major, padded with zeros to its longest one. */
-export interface SequenceBatch {
-  readonly batchSize: number;
+export interface SequenceBatch extends Batch {
   /** Time steps of the longest sequence. */
   readonly steps: number;
   /** [steps, batchSize, bits + 2] */
@@ -59,9 +60,7 @@ function wholeNumber(first: number, last: number, uniform: number): number {
 export function drawSequences(sizes: RepeatCopySizes, seed: string): Sequence[] {
   const { batchSize, bits, minLength, maxLength, minRepeats, maxRepeats } = sizes;
   const perSequence = 2 + maxLength * bits;
-  const uniform = tf.tidy(() =>
-    tf.randomUniform([batchSize * perSequence], 0, 1, 'float32', seed).dataSync(),
-  );
+  const uniform = uniforms(batchSize * perSequence, seed);
   return Array.from({ length: batchSize }, (_, element) => {
     const [forLength = 0, forRepeats = 0, ...forBits] = uniform.subarray(
       element * perSequence,
@@ -113,4 +112,29 @@ export function layOut(bits: number, sequences: readonly Sequence[]): SequenceBa
 /** A random batch of the task. The same seed gives the same batch. */
 export function drawBatch(sizes: RepeatCopySizes, seed: string): SequenceBatch {
   return layOut(sizes.bits, drawSequences(sizes, seed));
+}
+
+/** The batch of a step depends on the seed and the step alone. */
+export function batchOfStep(task: RepeatCopySizes, seed: number, step: number): SequenceBatch {
+  return drawBatch(task, `${seed}/batch/${step}`);
+}
+
+/** What the batches of a training depend on. */
+interface RepeatCopyData {
+  readonly task: RepeatCopySizes;
+  readonly seed: number;
+  readonly stepsPerEpoch: number;
+}
+
+export function batchMaker({
+  task,
+  seed,
+  stepsPerEpoch,
+}: RepeatCopyData): BatchMaker<SequenceBatch> {
+  return ({ epoch, index }) => batchOfStep(task, seed, (epoch - 1) * stepsPerEpoch + index + 1);
+}
+
+/** The batches of the task as a source. */
+export function repeatCopyBatches(data: RepeatCopyData): BatchSource {
+  return { module: new URL(import.meta.url), data };
 }

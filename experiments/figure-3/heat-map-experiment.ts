@@ -1,8 +1,8 @@
+import { startDnc } from '../dnc/train.js';
 import type { Experiment, FinishedRun, RunSpecification } from '../runner/experiment.js';
 import { markdownTable } from '../runner/table.js';
 import { drawHeatMap, type Cell } from './heat-map.js';
 import type { Method } from './methods.js';
-import { DncRun } from './run.js';
 
 /** What a heat map is made of. */
 export interface HeatMapOptions {
@@ -63,7 +63,7 @@ export function heatMapExperiment(options: HeatMapOptions): Experiment {
         throw new Error(`There is no method ${specification.method}.`);
       }
       const value = specification.hyperParameters[method.hyperParameter] as number | null;
-      return new DncRun(specification, method.prepare(value));
+      return startDnc(method.prepare(value), specification);
     },
     report(runs) {
       const cells = rows.flatMap((method) =>

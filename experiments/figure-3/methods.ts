@@ -1,5 +1,6 @@
-import { prepareOptimizer, type DncOptimizer } from '../dnc/optimizers.js';
+import { prepareOptimizer } from '../dnc/optimizers.js';
 import { baselineNames, l4Names } from '../dnc/settings.js';
+import type { TrainingOptimizer } from '../training/step.js';
 
 /** A row of the heat map: a method and the values of its one hyper-parameter. */
 export interface Method {
@@ -11,7 +12,7 @@ export interface Method {
   readonly axisTitle: string;
   /** null: none. */
   readonly values: readonly (number | null)[];
-  readonly prepare: (value: number | null) => DncOptimizer;
+  readonly prepare: (value: number | null) => TrainingOptimizer;
 }
 
 /** 10^first to 10^last. */

@@ -5,22 +5,14 @@ import {
   meanHalfWidth,
   stepAxis,
   valuesAndMean,
-} from '../run/chart.js';
-import type { StepRecord } from './records.js';
-import type { EpochEvent } from './train.js';
-
-/** What a chart shows. */
-export interface ChartContent {
-  readonly title: string;
-  /** Lines under the title. */
-  readonly subtitle: readonly string[];
-  readonly batchSize: number;
-  readonly steps: readonly StepRecord[];
-  readonly epochs: readonly EpochEvent[];
-}
+} from '../runner/chart.js';
+import type { ChartContent } from '../training/single-run.js';
+import type { EpochRecord, StepRecord } from './records.js';
 
 /** Curves of a training run as SVG: loss, step size and test accuracy over the steps. */
-export function drawChart(content: ChartContent): Promise<string> {
+export function drawChart(
+  content: ChartContent<StepRecord, EpochRecord> & { readonly batchSize: number },
+): Promise<string> {
   const { steps, epochs } = content;
   const lastStepOfEpoch = new Map(steps.map(({ epoch, step }) => [epoch, step]));
   const accuracies = epochs.map(({ epoch, testAccuracy }) => ({

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
+import type { ImageSet } from '../data/dataset.js';
 import { testExampleCount, trainingExampleCount } from './settings.js';
 
 /** Rows and columns of an image. */
@@ -9,27 +10,10 @@ export const imageSize = 28;
 /** Digits 0 to 9. */
 export const classCount = 10;
 
-const pixelsPerImage = imageSize * imageSize;
-
-/** Images and their digits as the files of MNIST hold them: a byte a pixel, a byte a label. */
-export interface Examples {
-  readonly count: number;
-  readonly images: Uint8Array;
-  readonly labels: Uint8Array;
-}
-
 /** The whole of MNIST. */
 export interface Mnist {
-  readonly training: Examples;
-  readonly test: Examples;
-}
-
-/** Examples chosen from a set, ready to become tensors. */
-export interface Batch {
-  readonly count: number;
-  /** Pixels scaled to [0, 1], image after image, row after row. */
-  readonly images: Float32Array;
-  readonly labels: Int32Array;
+  readonly training: ImageSet;
+  readonly test: ImageSet;
 }
 
 /**
@@ -64,15 +48,15 @@ export function readIdx(path: string, expectedShape: readonly number[]): Uint8Ar
   return new Uint8Array(file.buffer, file.byteOffset + headerLength, expectedLength - headerLength);
 }
 
-function readExamples(folder: string, name: string, count: number): Examples {
-  const images = readIdx(join(folder, `${name}-images-idx3-ubyte`), [count, imageSize, imageSize]);
+function readExamples(folder: string, name: string, length: number): ImageSet {
+  const images = readIdx(join(folder, `${name}-images-idx3-ubyte`), [length, imageSize, imageSize]);
   const labelsPath = join(folder, `${name}-labels-idx1-ubyte`);
-  const labels = readIdx(labelsPath, [count]);
+  const labels = readIdx(labelsPath, [length]);
   const wrong = labels.findIndex((label) => label >= classCount);
   if (wrong !== -1) {
     throw new Error(`${labelsPath}: label ${labels[wrong] ?? ''} of example ${wrong} is no digit.`);
   }
-  return { count, images, labels };
+  return { length, shape: [imageSize, imageSize, 1], classes: classCount, images, labels };
 }
 
 /**
@@ -87,37 +71,4 @@ export function loadMnist(): Mnist {
     training: readExamples(folder, 'train', trainingExampleCount),
     test: readExamples(folder, 't10k', testExampleCount),
   };
-}
-
-/** The examples with these indices, in this order, as a set of their own. */
-export function chooseExamples(examples: Examples, indices: ArrayLike<number>): Examples {
-  const count = indices.length;
-  const images = new Uint8Array(count * pixelsPerImage);
-  const labels = new Uint8Array(count);
-  for (const [row, index] of Array.from(indices).entries()) {
-    const start = index * pixelsPerImage;
-    images.set(examples.images.subarray(start, start + pixelsPerImage), row * pixelsPerImage);
-    labels[row] = examples.labels[index] ?? 0;
-  }
-  return { count, images, labels };
-}
-
-/** Copies the examples with these indices, in this order. */
-export function gatherBatch(examples: Examples, indices: ArrayLike<number>): Batch {
-  const count = indices.length;
-  const images = new Float32Array(count * pixelsPerImage);
-  const labels = new Int32Array(count);
-  for (let row = 0; row < count; row++) {
-    const index = indices[row];
-    if (index === undefined || index < 0 || index >= examples.count) {
-      throw new RangeError(`There is no example ${String(index)} among ${examples.count}.`);
-    }
-    const source = index * pixelsPerImage;
-    const target = row * pixelsPerImage;
-    for (let pixel = 0; pixel < pixelsPerImage; pixel++) {
-      images[target + pixel] = (examples.images[source + pixel] ?? 0) / 255;
-    }
-    labels[row] = examples.labels[index] ?? 0;
-  }
-  return { count, images, labels };
 }

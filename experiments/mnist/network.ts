@@ -1,15 +1,7 @@
 import * as tf from '@tensorflow/tfjs-node';
 
-import { type Batch, classCount, type Examples, gatherBatch, imageSize } from './data.js';
-
-// Enough to keep the processor busy; more would only take memory.
-const evaluationBatchSize = 500;
-
-/** Mean loss and share of right answers over a set of examples. */
-export interface Evaluation {
-  readonly loss: number;
-  readonly accuracy: number;
-}
+import type { Network } from '../networks/network.js';
+import { classCount, imageSize } from './data.js';
 
 /**
  * Convolutional network with 582,026 parameters: two 5x5 convolutions, each followed by 2x2 maximum
@@ -62,37 +54,20 @@ export function trainableVariables(network: tf.LayersModel): tf.Variable[] {
   });
 }
 
-/** The images of a batch as the network takes them: [count, 28, 28, 1]. */
-export function imageTensor(batch: Batch): tf.Tensor4D {
-  return tf.tensor4d(batch.images, [batch.count, imageSize, imageSize, 1]);
-}
-
-/** The labels of a batch, one-hot: [count, 10]. */
-export function labelTensor(batch: Batch): tf.Tensor2D {
-  return tf.tidy(() => tf.oneHot(tf.tensor1d(batch.labels, 'int32'), classCount) as tf.Tensor2D);
+/** The network as a training takes it: images [batch, 28, 28, 1] to logits [batch, 10]. */
+export function mnistNetwork(seed: number): Network<tf.Tensor4D> {
+  const network = buildNetwork(seed);
+  return {
+    variables: trainableVariables(network),
+    statistics: [],
+    forward: (images, { training }) => network.apply(images, { training }) as tf.Tensor2D,
+    dispose() {
+      network.dispose();
+    },
+  };
 }
 
 /** Mean cross entropy of the softmax of the logits. */
-export function crossEntropy(labels: tf.Tensor2D, logits: tf.Tensor): tf.Scalar {
-  return tf.losses.softmaxCrossEntropy(labels, logits);
-}
-
-/** Loss and accuracy of the network on a set of examples. */
-export function evaluate(network: tf.LayersModel, examples: Examples): Evaluation {
-  let lossSum = 0;
-  let rightCount = 0;
-  for (let start = 0; start < examples.count; start += evaluationBatchSize) {
-    const count = Math.min(evaluationBatchSize, examples.count - start);
-    const batch = gatherBatch(
-      examples,
-      Array.from({ length: count }, (_, offset) => start + offset),
-    );
-    tf.tidy(() => {
-      const labels = labelTensor(batch);
-      const logits = network.predictOnBatch(imageTensor(batch)) as tf.Tensor2D;
-      lossSum += count * crossEntropy(labels, logits).arraySync();
-      rightCount += logits.argMax(1).equal(labels.argMax(1)).sum().arraySync() as number;
-    });
-  }
-  return { loss: lossSum / examples.count, accuracy: rightCount / examples.count };
+export function crossEntropy(labels: tf.Tensor1D, logits: tf.Tensor2D): tf.Scalar {
+  return tf.losses.softmaxCrossEntropy(tf.oneHot(labels, classCount), logits);
 }

@@ -1,7 +1,7 @@
 import type { EngineName } from 'tfjs-alig';
 import type { TopLevelSpec } from 'vega-lite';
 
-import type { RunRecord } from '../run/log.js';
+import type { RunRecord } from './environment.js';
 
 /** A value of a hyper-parameter; null stands for none, as in "no maximal learning rate". */
 export type HyperParameter = number | string | boolean | null;

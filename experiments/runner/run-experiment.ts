@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 
 import { exclusively } from '../../lib/platform/exclusive.js';
-import { prepareTensorFlowEnvironment } from '../run/environment.js';
-import { createProgressDisplay } from '../run/progress.js';
-import { drawSvg } from '../run/svg.js';
+import { prepareTensorFlowEnvironment } from './environment.js';
+import { createProgressDisplay } from './progress.js';
+import { drawSvg } from './svg.js';
 import { describeCommit } from './commit.js';
 import {
   gridById,

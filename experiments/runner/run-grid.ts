@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-import { describeDuration, type ProgressDisplay } from '../run/progress.js';
+import { describeDuration, type ProgressDisplay } from './progress.js';
 import type { RunSpecification } from './experiment.js';
 import { removeCheckpoint, runPaths } from './files.js';
 import type { WorkerCommand, WorkerMessage, WorkerSetup } from './messages.js';

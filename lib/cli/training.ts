@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 
-import { chartFileName, logFileName } from '../../experiments/run/output.js';
+import { chartFileName, logFileName } from '../../experiments/training/output.js';
 import { packageRoot } from '../platform/package.js';
 import { ensureTensorFlowRuntime } from '../platform/tensorflow-runtime.js';
 import { requirePackages } from './experiment-packages.js';
@@ -59,7 +59,7 @@ export async function runTraining(
   requirePackages(command, packages);
   await runInterruptibly(async (signal) => {
     const { loadTensorFlow, prepareTensorFlowEnvironment } =
-      await import('../../experiments/run/environment.js');
+      await import('../../experiments/runner/environment.js');
     prepareTensorFlowEnvironment(threads);
     await ensureTensorFlowRuntime({ from: packageRoot, progress: consoleProgress(), signal });
     await loadTensorFlow();

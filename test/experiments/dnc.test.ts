@@ -9,12 +9,17 @@ import { runInNewContext } from 'node:vm';
 
 import { createOptimizer } from 'tfjs-alig';
 
-import { FastSequence } from '../../experiments/dnc/fast-sequence.js';
 import { maskedCrossEntropy } from '../../experiments/dnc/loss.js';
 import { prepareOptimizer } from '../../experiments/dnc/optimizers.js';
 import { createParameters, parameterShapes } from '../../experiments/dnc/parameters.js';
-import type { LogRecord, RunRecord, StepRecord } from '../../experiments/dnc/records.js';
+import type {
+  LogRecord,
+  MeanRecord,
+  RunRecord,
+  StepRecord,
+} from '../../experiments/dnc/records.js';
 import {
+  batchOfStep,
   drawBatch,
   drawSequences,
   layOut,
@@ -23,16 +28,11 @@ import {
 } from '../../experiments/dnc/repeat-copy.js';
 import { baselineNames, l4Names, type OptimizerSettings } from '../../experiments/dnc/settings.js';
 import { publishedSizes } from '../../experiments/dnc/sizes.js';
-import {
-  batchOfStep,
-  DivergenceError,
-  type DivergenceEvent,
-  type MeanEvent,
-  type StepEvent,
-  takeStep,
-  trainDnc,
-  type TrainingEvent,
-} from '../../experiments/dnc/train.js';
+import { dncTask, startDnc } from '../../experiments/dnc/train.js';
+import { SeededRandom } from '../../experiments/runner/seeded-random.js';
+import type { TakenStep } from '../../experiments/training/single-run.js';
+import { DivergenceError, takeStep } from '../../experiments/training/step.js';
+import type { EndedEpoch, TrainingStep } from '../../experiments/training/training-run.js';
 import { decodeRecorded, goldenNetworks } from '../support/golden-models.js';
 import { tensorCount, tensorsAdded } from '../support/tensor-count.js';
 import {
@@ -155,77 +155,78 @@ test('the loss is exact at its smallest value', (t) => {
 });
 
 interface Trained {
-  readonly events: readonly TrainingEvent[];
-  readonly steps: readonly StepEvent[];
-  readonly means: readonly MeanEvent[];
+  readonly events: readonly TrainingStep[];
+  readonly steps: readonly TakenStep[];
+  readonly means: readonly EndedEpoch[];
 }
 
 /** Trains and checks that the tensors stay the same in number, and are gone at the end. */
-function train(
+async function train(
   t: ExecutionContext,
   optimizer: OptimizerSettings,
   steps: number,
   seed = 1,
-): Trained {
+): Promise<Trained> {
   const before = tensorCount();
-  const prepared = prepareOptimizer(optimizer);
+  const run = await startDnc(prepareOptimizer(optimizer), { steps, seed });
   const counts = new Set<number>();
-  const events: TrainingEvent[] = [];
-  for (const event of trainDnc(prepared, { steps, seed })) {
-    events.push(event);
+  const events: TrainingStep[] = [];
+  while (events.length < steps && events.at(-1)?.end === undefined) {
+    events.push(await run.step());
     counts.add(tensorCount());
   }
-  prepared.dispose();
+  run.dispose();
   t.is(counts.size, 1, `${optimizer.name}: ${[...counts].join(', ')}`);
   t.is(tensorCount(), before, optimizer.name);
   return {
     events,
-    steps: events.filter((event) => event.type === 'step'),
-    means: events.filter((event) => event.type === 'mean'),
+    steps: events.filter((event): event is TakenStep => event.report !== null),
+    means: events.flatMap(({ ended }) => ended ?? []),
   };
 }
 
-test.serial('ALI-G lowers the loss, takes no more memory, and repeats', (t) => {
+test.serial('ALI-G lowers the loss, takes no more memory, and repeats', async (t) => {
   const settings = { name: 'alig', maxLearningRate: 1 } as const;
-  const { steps, means } = train(t, settings, 250);
+  const { steps, means } = await train(t, settings, 250);
   t.is(steps.length, 250);
   t.deepEqual(
-    means.map(({ step, steps: count }) => [step, count]),
+    means.map(({ step, sums }) => [step, sums.steps]),
     [
       [100, 100],
       [200, 100],
       [250, 50],
     ],
   );
-  const [first, second] = means as [MeanEvent, MeanEvent];
-  const sum = steps.slice(0, 100).reduce((total, { loss }) => total + loss, 0);
+  const [first, second] = means as [EndedEpoch, EndedEpoch];
+  const sum = steps.slice(0, 100).reduce((total, { report }) => total + report.loss, 0);
   t.is(first.loss, sum / 100);
   t.true(second.loss < 0.8 * first.loss, `${first.loss}, then ${second.loss}`);
-  for (const { loss, gradientNorm, report } of steps) {
-    t.is(report.loss, loss);
+  for (const { report } of steps) {
+    const { loss, gradientNorm } = report;
     // The Polyak step without epsilon, at most the maximal learning rate.
     const polyak = loss / gradientNorm ** 2;
     t.true(Math.abs(report.stepSize / Math.min(polyak, 1) - 1) < 1e-5);
   }
-  const again = train(t, settings, 20).steps;
+  const again = (await train(t, settings, 20)).steps;
   t.deepEqual(
-    again.map(({ loss }) => loss),
-    steps.slice(0, 20).map(({ loss }) => loss),
+    again.map(({ report }) => report.loss),
+    steps.slice(0, 20).map(({ report }) => report.loss),
   );
 });
 
-test.serial('the resident size does not grow with the steps', (t) => {
+test.serial('the resident size does not grow with the steps', async (t) => {
   setFlagsFromString('--expose-gc');
   const collectGarbage = runInNewContext('gc') as () => void;
   const sizes: number[] = [];
-  const prepared = prepareOptimizer({ name: 'alig', maxLearningRate: 1 });
-  for (const { type } of trainDnc(prepared, { steps: 600, seed: 1 })) {
-    if (type === 'mean') {
+  const optimizer = prepareOptimizer({ name: 'alig', maxLearningRate: 1 });
+  const run = await startDnc(optimizer, { steps: 600, seed: 1 });
+  for (let step = 0; step < run.steps; step++) {
+    if ((await run.step()).ended !== null) {
       collectGarbage();
       sizes.push(process.memoryUsage.rss());
     }
   }
-  prepared.dispose();
+  run.dispose();
   // A copy of the gradients that is kept at each step would be 176 kB, 70 MB in the last 400 steps.
   const growth = sizes[5]! - sizes[1]!;
   t.true(growth < 30e6, `grew by ${growth} bytes: ${sizes.join(', ')}`);
@@ -235,12 +236,12 @@ for (const settings of [
   ...baselineNames.map((name) => ({ name, learningRate: 1e-3 })),
   ...l4Names.map((name) => ({ name, fraction: 0.15 })),
 ]) {
-  test.serial(`${settings.name} trains`, (t) => {
-    const { events, steps } = train(t, settings, 5);
-    t.is(events.length, 6);
-    t.true(steps.every(({ loss, gradientNorm }) => loss > 0 && gradientNorm > 0));
+  test.serial(`${settings.name} trains`, async (t) => {
+    const { means, steps } = await train(t, settings, 5);
+    t.is(means.length, 1);
+    t.true(steps.every(({ report }) => report.loss > 0 && report.gradientNorm > 0));
     t.true(steps.every(({ report }) => report.engine === 'tensorflow-cpu'));
-    t.is(new Set(steps.map(({ loss }) => loss)).size, 5);
+    t.is(new Set(steps.map(({ report }) => report.loss)).size, 5);
   });
 }
 
@@ -261,62 +262,55 @@ test.serial('gradients are clipped together, but for ALI-G and L4', (t) => {
   t.true(Math.hypot(along!, across!) > 50);
 });
 
-test.serial('a training that diverges ends with the reason', (t) => {
+test.serial('a training that diverges ends with the reason', async (t) => {
+  const before = tensorCount();
   const optimizer = createOptimizer('l4mom', { fraction: 0.15 });
-  const events: TrainingEvent[] = [];
-  const added = tensorsAdded(() => {
-    for (const event of trainDnc(optimizer, { steps: 50, seed: 1 })) {
-      events.push(event);
-      // The second step size, 5 times the fraction, is then 5 times the largest float32, however a
-      // machine rounds: the loss is 9.97 and the gradient's norm 1.79.
-      optimizer.fraction = 3e38;
-    }
-    optimizer.dispose();
-  });
-  t.is(added, 0);
-  t.deepEqual(
-    events.map(({ type }) => type),
-    ['step', 'diverged'],
-  );
-  const end = events[1] as DivergenceEvent;
-  t.is(end.step, 2);
-  t.regex(end.reason, /the step size overflows float32/);
+  const run = await startDnc(optimizer, { steps: 50, seed: 1 });
+  const first = await run.step();
+  t.is(first.end, undefined);
+  // The second step size, 5 times the fraction, is then 5 times the largest float32, however a
+  // machine rounds: the loss is 9.97 and the gradient's norm 1.79.
+  optimizer.fraction = 3e38;
+  const second = await run.step();
+  t.is(second.step, 2);
+  t.is(second.end, 'diverged');
+  t.regex(String(second.record!['problem']), /the step size overflows float32/);
+  run.dispose();
+  t.is(tensorCount(), before);
 });
 
 test.serial('no optimiser takes a step with a loss that is not finite', (t) => {
-  const parameters = createParameters(publishedSizes, 1);
-  const bias = parameters['output_linear/b'];
+  const task = dncTask(1);
+  const bias = task.variables.at(-1)!;
   bias.assign(tf.fill(bias.shape, NaN));
-  const sequence = new FastSequence(publishedSizes);
-  const before = parameters['lstm/b_gates'].dataSync();
+  const batch = batchOfStep(publishedTask, 1, 1);
+  const loss = () => task.loss(batch, new SeededRandom(1));
+  const before = task.variables[1]!.dataSync();
   for (const settings of [
     { name: 'alig', maxLearningRate: 1 },
     { name: 'adam', learningRate: 1 },
   ] as const) {
     const prepared = prepareOptimizer(settings);
     const added = tensorsAdded(() => {
-      t.throws(() => takeStep(prepared, sequence, parameters, batchOfStep(publishedTask, 1, 1)), {
+      t.throws(() => takeStep(prepared, task.variables, loss), {
         instanceOf: DivergenceError,
         message: /loss is NaN|loss .*not finite/,
       });
     });
     t.is(added, 0);
-    t.deepEqual(parameters['lstm/b_gates'].dataSync(), before);
+    t.deepEqual(task.variables[1]!.dataSync(), before);
     prepared.dispose();
   }
-  tf.dispose(Object.values(parameters));
+  task.dispose();
 });
 
-test.serial('a training that is left early leaves no tensors behind', (t) => {
-  const prepared = prepareOptimizer({ name: 'alig', maxLearningRate: null });
-  const added = tensorsAdded(() => {
-    for (const { type } of trainDnc(prepared, { steps: 100, seed: 1 })) {
-      t.is(type, 'step');
-      break;
-    }
-  });
-  t.is(added, 0);
-  prepared.dispose();
+test.serial('a training that is left early leaves no tensors behind', async (t) => {
+  const before = tensorCount();
+  const optimizer = prepareOptimizer({ name: 'alig', maxLearningRate: null });
+  const run = await startDnc(optimizer, { steps: 100, seed: 1 });
+  t.is((await run.step()).ended, null);
+  run.dispose();
+  t.is(tensorCount(), before);
 });
 
 function runTraining(
@@ -359,7 +353,7 @@ test.serial('the program trains, logs every step and draws the curves', async (t
   t.is(steps.length, 120);
   t.true(steps.every(({ stepSize }) => stepSize > 0 && stepSize <= 10));
   t.deepEqual(
-    records.filter(({ type }) => type === 'mean').map((record) => (record as MeanEvent).step),
+    records.filter(({ type }) => type === 'mean').map((record) => (record as MeanRecord).step),
     [100, 120],
   );
   const svg = readChart('first');

@@ -15,12 +15,20 @@ import * as tf from '@tensorflow/tfjs-node';
 import test from 'ava';
 import { createOptimizer } from '../../lib/index.js';
 
-import { gatherBatch, imageSize, loadMnist, readIdx } from '../../experiments/mnist/data.js';
+import { ImageBatches } from '../../experiments/data/augment.js';
+import { imageSize, loadMnist, readIdx } from '../../experiments/mnist/data.js';
 import { buildNetwork } from '../../experiments/mnist/network.js';
 import { optimizerChoices, type OptimizerName } from '../../experiments/mnist/optimizers.js';
-import type { LogRecord, RunRecord, StepRecord } from '../../experiments/mnist/records.js';
+import type {
+  EpochRecord,
+  LogRecord,
+  RunRecord,
+  StepRecord,
+} from '../../experiments/mnist/records.js';
 import { defaultSettings } from '../../experiments/mnist/settings.js';
-import { type EpochEvent, permutation, trainOnMnist } from '../../experiments/mnist/train.js';
+import { startMnist } from '../../experiments/mnist/train.js';
+import { imageBatch } from '../../experiments/training/image-batches.js';
+import { permutation } from '../../experiments/training/random-order.js';
 import {
   openElements,
   packageRoot,
@@ -57,8 +65,8 @@ function mean(values: readonly number[]): number {
 
 test('all of MNIST is loaded', (t) => {
   const { training, test: testing } = loadMnist();
-  t.is(training.count, 60_000);
-  t.is(testing.count, 10_000);
+  t.is(training.length, 60_000);
+  t.is(testing.length, 10_000);
   t.deepEqual([...training.labels.subarray(0, 10)], [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]);
   t.deepEqual([...testing.labels.subarray(0, 10)], [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]);
   const counts = new Array<number>(10).fill(0);
@@ -75,15 +83,16 @@ test('all of MNIST is loaded', (t) => {
 
 test('a batch has the chosen examples, scaled to [0, 1]', (t) => {
   const { training } = loadMnist();
-  const batch = gatherBatch(training, [2, 0]);
-  t.is(batch.count, 2);
+  const maker = new ImageBatches({ mean: [0], standardDeviation: [1] });
+  const batch = imageBatch(maker, training, [2, 0], null);
+  t.is(batch.batchSize, 2);
   t.deepEqual([...batch.labels], [4, 5]);
   t.is(batch.images[imageSize * imageSize + 5 * imageSize + 12], Math.fround(3 / 255));
   t.is(
     batch.images.reduce((largest, pixel) => Math.max(largest, pixel)),
     1,
   );
-  t.throws(() => gatherBatch(training, [60_000]), { message: /no example 60000/ });
+  t.throws(() => imageBatch(maker, training, [60_000], null), { message: /no image 60000/ });
 });
 
 test('a damaged file is refused with what is wrong', (t) => {
@@ -121,25 +130,27 @@ test('the network has the documented size and seeded weights', (t) => {
   t.notDeepEqual(weightSums[0], weightSums[2]);
 });
 
-test.serial('training leaves no tensors behind', (t) => {
+test.serial('training leaves no tensors behind', async (t) => {
   const before = tf.memory().numTensors;
   const afterEpoch: number[] = [];
-  for (const event of trainOnMnist({ ...defaultSettings, examples: 300, epochs: 3 }, loadMnist())) {
-    if (event.type === 'epoch') {
+  const run = await startMnist({ ...defaultSettings, examples: 300, epochs: 3 }, loadMnist());
+  for (let step = 0; step < run.steps; step++) {
+    const { ended } = await run.step();
+    if (ended !== null) {
       afterEpoch.push(tf.memory().numTensors);
     }
   }
+  run.dispose();
   t.is(afterEpoch.length, 3);
   t.is(new Set(afterEpoch).size, 1);
   t.is(tf.memory().numTensors, before);
 });
 
-test.serial('a run that is left early leaves no tensors behind', (t) => {
+test.serial('a run that is left early leaves no tensors behind', async (t) => {
   const before = tf.memory().numTensors;
-  for (const { type } of trainOnMnist({ ...defaultSettings, examples: 300 }, loadMnist())) {
-    t.is(type, 'step');
-    break;
-  }
+  const run = await startMnist({ ...defaultSettings, examples: 300 }, loadMnist());
+  t.is((await run.step()).ended, null);
+  run.dispose();
   t.is(tf.memory().numTensors, before);
 });
 
@@ -176,9 +187,10 @@ test.serial('the program trains, logs every step and draws the curves', async (t
   const losses = steps.map(({ loss }) => loss);
   t.true(mean(losses.slice(-5)) < 0.5 * mean(losses.slice(0, 5)));
 
-  const epochs = records.filter((record): record is EpochEvent => record.type === 'epoch');
+  const epochs = records.filter((record): record is EpochRecord => record.type === 'epoch');
   t.is(epochs.length, 1);
   t.true((epochs[0]?.testAccuracy ?? 0) > 0.8);
+  t.true(epochs[0]!.waited >= 0 && epochs[0]!.waited < epochs[0]!.seconds);
 
   const svg = readFileSync(join(folder, 'first', 'curves.svg'), 'utf8');
   t.regex(svg, /^<svg[^>]* xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);

@@ -64,7 +64,7 @@ export function readLines(path: string): unknown[] {
 /** A log's record without the times, which no two runs share. */
 export function withoutTimes(record: object): string {
   return JSON.stringify(record, (key, value: unknown) =>
-    key === 'seconds' || key === 'examplesPerSecond' ? undefined : value,
+    ['seconds', 'examplesPerSecond', 'waited'].includes(key) ? undefined : value,
   );
 }
 

@@ -18,7 +18,7 @@ import test from 'ava';
 
 import { readCheckpoint, writeCheckpoint } from '../../experiments/runner/checkpoint.js';
 import { runId } from '../../experiments/runner/experiment.js';
-import { describeDuration } from '../../experiments/run/progress.js';
+import { describeDuration } from '../../experiments/runner/progress.js';
 import {
   readLogs,
   readTrace,

@@ -1,15 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 
-import type { RunEnvironment } from './environment.js';
-
-/** First line of a log: all that the numbers after it depend on. */
-export interface RunRecord<Configuration, Engine extends string | null> extends RunEnvironment {
-  readonly type: 'run';
-  readonly configuration: Configuration;
-  /** What carried out the optimiser's steps. */
-  readonly engine: Engine;
-}
-
 /** A file of JSON lines. Every line is on disk when `write` returns, so a broken run keeps its log. */
 export class RunLog<Entry extends { readonly type: string }> {
   readonly #file: number;

@@ -19,6 +19,14 @@ export interface RunEnvironment {
   readonly environment: Readonly<Record<string, string>>;
 }
 
+/** First line of a log: all that the numbers after it depend on. */
+export interface RunRecord<Configuration, Engine extends string | null> extends RunEnvironment {
+  readonly type: 'run';
+  readonly configuration: Configuration;
+  /** What carried out the optimiser's steps. */
+  readonly engine: Engine;
+}
+
 /**
  * Sets what makes TensorFlow repeat a run bit for bit and keeps its start-up messages off the
  * terminal; what the user has set stays. TensorFlow reads these variables once, so this has to be

@@ -1,0 +1,23 @@
+/** A thread that makes the mini-batches of the places that it is told, in their order. */
+import { parentPort, workerData } from 'node:worker_threads';
+
+import type { Batch, Place } from './batches.js';
+import type { BatchModule, PreparationInput } from './prepared-batches.js';
+
+/** The memory of a batch's arrays, which goes to the other thread without being copied. */
+function memoryOf(content: object): ArrayBuffer[] {
+  return Object.values(content).flatMap((value: unknown) => {
+    if (ArrayBuffer.isView(value)) {
+      return value.buffer instanceof ArrayBuffer ? [value.buffer] : [];
+    }
+    return typeof value === 'object' && value !== null ? memoryOf(value) : [];
+  });
+}
+
+const { module, data } = workerData as PreparationInput;
+const { batchMaker } = (await import(module)) as BatchModule<Batch>;
+const make = batchMaker(data);
+parentPort!.on('message', (place: Place) => {
+  const batch = make(place);
+  parentPort!.postMessage(batch, memoryOf(batch));
+});
