@@ -6,6 +6,12 @@ export interface ExperimentEntry {
   readonly module: URL;
   /** Whether it runs on tfjs-node, and so needs TensorFlow. */
   readonly needsTensorFlow: boolean;
+  /** What else it imports, and a user of the published package may not have. Default: nothing. */
+  readonly packages?: readonly string[];
+  /** The sizes that it can be made in; the first one is made unless another is asked for. */
+  readonly presets?: readonly string[];
+  /** Whether it reads data sets from a folder. Default: no. */
+  readonly takesData?: boolean;
 }
 
 /** All experiments of `tfjs-alig experiment`; a new one is a row. */
@@ -27,12 +33,14 @@ export const experiments: readonly ExperimentEntry[] = [
     description: 'a differentiable neural computer, by method and hyper-parameter, 2,000 steps',
     module: new URL('./figure-3/experiment.js', import.meta.url),
     needsTensorFlow: true,
+    packages: ['seedrandom'],
   },
   {
     name: 'figure-3-long',
     description: "figure-3 in the paper's 10,000 steps",
     module: new URL('./figure-3/long-runs.js', import.meta.url),
     needsTensorFlow: true,
+    packages: ['seedrandom'],
   },
   {
     name: 'theory',

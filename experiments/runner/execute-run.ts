@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 
 import { readCheckpoint, writeCheckpoint, type Checkpoint } from './checkpoint.js';
-import type { Experiment, Run, RunHeader, RunSpecification } from './experiment.js';
+import type { Experiment, Run, RunContext, RunHeader, RunSpecification } from './experiment.js';
 import { FileError, type RunPaths } from './files.js';
 import { ResumableLog } from './resumable-log.js';
 
@@ -10,10 +10,11 @@ import { ResumableLog } from './resumable-log.js';
 export interface RunJob {
   readonly experiment: Experiment;
   readonly specification: RunSpecification;
+  readonly context: RunContext;
   readonly paths: RunPaths;
   /** The header of its log, but for the engine, which only a step tells. */
   readonly header: Omit<RunHeader, 'engine'>;
-  /** Seconds from one checkpoint to the next. */
+  /** Seconds from one checkpoint to the next; more where one takes long. */
   readonly checkpointSeconds: number;
   /** Is told the number of steps that have been made. */
   readonly onProgress: (step: number) => void;
@@ -71,9 +72,9 @@ async function openLog(
  * makes the same run, write the same steps as one process alone.
  */
 export async function executeRun(job: RunJob): Promise<boolean> {
-  const { experiment, specification, paths, header, signal } = job;
+  const { experiment, specification, context, paths, header, signal } = job;
   const checkpoint = readCheckpoint(paths.checkpoint);
-  const run = await experiment.start(specification);
+  const run = await experiment.start(specification, context);
   try {
     const opened = await openLog(run, checkpoint, job);
     const { log } = opened;
@@ -84,6 +85,7 @@ export async function executeRun(job: RunJob): Promise<boolean> {
       const start = performance.now();
       const secondsNow = () => secondsBefore + (performance.now() - start) / 1000;
       let lastCheckpoint = start;
+      let interval = 1000 * job.checkpointSeconds;
       let reason: string | null = null;
       while (reason === null) {
         const { record, engine, end } = await run.step();
@@ -103,8 +105,9 @@ export async function executeRun(job: RunJob): Promise<boolean> {
         }
         job.onProgress(step);
         reason = end ?? (step >= specification.steps ? 'finished' : null);
-        const due = performance.now() - lastCheckpoint >= 1000 * job.checkpointSeconds;
+        const due = performance.now() - lastCheckpoint >= interval;
         if (reason === null && (due || signal.aborted)) {
+          const begin = performance.now();
           const seconds = secondsNow();
           writeCheckpoint(paths.checkpoint, {
             step,
@@ -113,6 +116,8 @@ export async function executeRun(job: RunJob): Promise<boolean> {
             state: await run.save(),
           });
           lastCheckpoint = performance.now();
+          // That of a large network takes seconds: not more than 1 / 30 of the time is spent on them.
+          interval = job.checkpointSeconds * (1000 + lastCheckpoint - begin);
         }
         if (reason === null && signal.aborted) {
           return false;

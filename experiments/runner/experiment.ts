@@ -6,10 +6,23 @@ import type { RunRecord } from './environment.js';
 /** A value of a hyper-parameter; null stands for none, as in "no maximal learning rate". */
 export type HyperParameter = number | string | boolean | null;
 
+/** How a run passes through a data set. */
+export interface TrainingSpecification {
+  /** Data and network, as the experiment calls them. */
+  readonly task: string;
+  readonly loss: 'crossEntropy' | 'hinge' | 'smoothedHinge';
+  readonly epochs: number;
+  readonly batchSize: number;
+  /** How many examples are trained on. */
+  readonly examples: number;
+}
+
 /** One cell of a grid: what a run depends on, apart from the machine. */
 export interface RunSpecification {
   readonly method: string;
   readonly hyperParameters: Readonly<Record<string, HyperParameter>>;
+  /** Missing where a run has no epochs. */
+  readonly training?: TrainingSpecification;
   readonly seed: number;
   /** Steps of the run, if it does not end earlier by itself. */
   readonly steps: number;
@@ -104,39 +117,83 @@ export interface Report {
   readonly tables: readonly { readonly name: string; readonly markdown: string }[];
 }
 
+/** Where a run finds what its specification does not hold. */
+export interface RunContext {
+  /** The folder of the data sets, or null where none was given. */
+  readonly dataFolder: string | null;
+}
+
 /**
  * An experiment: a table of runs, how one is made, and what is made of all of them. It is the
  * default export of a module, which each worker process imports.
  */
 export interface Experiment {
   readonly name: string;
-  /** The table of runs; `quick`: a smaller one. */
-  grid(quick: boolean): readonly RunSpecification[];
-  start(specification: RunSpecification): Run | Promise<Run>;
+  /**
+   * The table of runs.
+   *
+   * @param quick Whether a smaller one is wanted.
+   * @param preset Which one, of the experiment's `presets` in the registry; null: it has none.
+   */
+  grid(quick: boolean, preset: string | null): readonly RunSpecification[];
+  /** Throws, before any run is made, where a run of the table would lack its data. */
+  checkData?(grid: readonly RunSpecification[], context: RunContext): void | Promise<void>;
+  start(specification: RunSpecification, context: RunContext): Run | Promise<Run>;
   report(runs: readonly FinishedRun[]): Report;
 }
 
 /**
- * A run's name, which is that of its files: method, hyper-parameters and seed.
+ * A run's name, which is that of its files: method, hyper-parameters and seed, and of a training the
+ * rest of what its table may vary.
  * @example 'alig,maxLearningRate=0.1,seed=1'
+ * @example 'wrn,alig,maxLearningRate=0.1,loss=hinge,batchSize=128,epochs=10,seed=1'
  */
-export function runId({ method, hyperParameters, seed }: RunSpecification): string {
-  const parts = Object.entries(hyperParameters).map(
+export function runId(specification: RunSpecification): string {
+  const { method, hyperParameters, training, seed } = specification;
+  const varied: [string, HyperParameter][] =
+    training === undefined
+      ? []
+      : [
+          ['loss', training.loss],
+          ['batchSize', training.batchSize],
+          ['epochs', training.epochs],
+        ];
+  const parts = [...Object.entries(hyperParameters), ...varied, ['seed', seed] as const].map(
     ([name, value]) => `${name}=${String(value ?? 'none')}`,
   );
+  const names = training === undefined ? [method] : [training.task, method];
   // What remains may be in a file's name on every system.
-  return [method, ...parts, `seed=${seed}`].join(',').replaceAll(/[^\w.,=+-]/g, '-');
+  return [...names, ...parts].join(',').replaceAll(/[^\w.,=+-]/g, '-');
 }
 
 /**
  * The table of an experiment by the runs' names.
  * @throws Error where two runs have one name: they would write one file.
  */
-export function gridById(experiment: Experiment, quick: boolean): Map<string, RunSpecification> {
-  const grid = experiment.grid(quick);
+export function gridById(
+  experiment: Experiment,
+  quick: boolean,
+  preset: string | null,
+): Map<string, RunSpecification> {
+  const grid = experiment.grid(quick, preset);
   const byId = new Map(grid.map((specification) => [runId(specification), specification]));
   if (byId.size !== grid.length) {
     throw new Error(`Two runs of ${experiment.name} have the same method, settings and seed.`);
   }
   return byId;
+}
+
+/** One of several commands that share the runs of a grid. */
+export interface Shard {
+  /** From 1 to `count`. */
+  readonly index: number;
+  readonly count: number;
+}
+
+/** Every `count`-th run of a grid, from the `index`-th on: together the shards have each run once. */
+export function shardOf<Value>(
+  grid: ReadonlyMap<string, Value>,
+  { index, count }: Shard,
+): Map<string, Value> {
+  return new Map([...grid].filter((_, place) => place % count === index - 1));
 }

@@ -6,6 +6,8 @@ export interface WorkerSetup {
   /** Whether the runs are made on TensorFlow. */
   readonly needsTensorFlow: boolean;
   readonly quick: boolean;
+  readonly preset: string | null;
+  readonly dataFolder: string | null;
   readonly outputFolder: string;
   readonly commit: string | null;
   readonly command: string;

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 
@@ -13,6 +13,8 @@ import {
   type FinishedRun,
   type Report,
   type RunSpecification,
+  type Shard,
+  shardOf,
 } from './experiment.js';
 import { runPaths, runsFolder, writeAtomically, writing } from './files.js';
 import { readFinishedRun } from './resumable-log.js';
@@ -26,6 +28,12 @@ export interface ExperimentOptions {
   /** Whether its runs are made on TensorFlow. */
   readonly needsTensorFlow: boolean;
   readonly quick: boolean;
+  /** Of the experiment's presets in the registry; null: it has none. */
+  readonly preset: string | null;
+  /** The folder of the data sets, or null where none was given. */
+  readonly dataFolder: string | null;
+  /** Which of the grid's runs are made. Default: all. */
+  readonly shard?: Shard | undefined;
   /** Number of worker processes. */
   readonly jobs: number;
   readonly outputFolder: string;
@@ -47,7 +55,7 @@ function distinct<Value>(values: readonly Value[]): Value[] {
 
 /** Results, tables and figures; returns the paths of what was written. */
 async function writeReport(
-  { quick, outputFolder, command }: ExperimentOptions,
+  { quick, preset, outputFolder, command }: ExperimentOptions,
   experiment: Experiment,
   runs: readonly FinishedRun[],
   { summary, figures, tables }: Report,
@@ -64,6 +72,7 @@ async function writeReport(
     experiment: experiment.name,
     command,
     quick,
+    ...(preset !== null && { preset }),
     commits: distinct(runs.flatMap(({ commits }) => commits)),
     engines: distinct(headers.map(({ engine }) => engine)).filter((engine) => engine !== null),
     environments: distinct(
@@ -95,6 +104,8 @@ async function makeRuns(
       module: module.href,
       needsTensorFlow: rest.needsTensorFlow,
       quick: rest.quick,
+      preset: rest.preset,
+      dataFolder: rest.dataFolder,
       outputFolder: rest.outputFolder,
       command: rest.command,
       commit: describeCommit(),
@@ -111,39 +122,60 @@ async function makeRuns(
   return !signal.aborted;
 }
 
+/** Results, tables and figures of all runs. */
+async function report(
+  options: ExperimentOptions,
+  experiment: Experiment,
+  grid: ReadonlyMap<string, RunSpecification>,
+): Promise<void> {
+  const { outputFolder } = options;
+  const runs = [...grid].map(([id, specification]) =>
+    readFinishedRun(runPaths(outputFolder, id), id, specification),
+  );
+  const paths = await writeReport(options, experiment, runs, experiment.report(runs));
+  if (options.tensorBoard === true) {
+    const { writeEventFiles } = await import('./tensorboard.js');
+    const folder = join(outputFolder, 'tensorboard');
+    writeEventFiles(runs, folder);
+    paths.push(folder);
+  }
+  console.log(['Written:', ...paths].join('\n  '));
+}
+
 /**
- * Makes the runs of an experiment that are not finished, then its results, tables and figures. When
- * the signal is aborted, the runs end after their current steps, with checkpoints.
+ * Makes the runs of an experiment that are not finished, then, if the runs of all shards are there,
+ * its results, tables and figures. When the signal is aborted, the runs end after their current
+ * steps, with checkpoints.
  */
 export async function runExperiment(options: ExperimentOptions): Promise<void> {
-  const { module, quick, outputFolder, signal } = options;
+  const { module, quick, preset, dataFolder, shard, outputFolder, signal } = options;
   // For the workers, which inherit it. Numbers depend on the number of threads, and must not on how
   // many processes share the machine.
   prepareTensorFlowEnvironment(1);
   const { default: experiment } = (await import(module.href)) as { default: Experiment };
-  const grid = gridById(experiment, quick);
+  const grid = gridById(experiment, quick, preset);
+  const ownRuns = shard === undefined ? grid : shardOf(grid, shard);
+  await experiment.checkData?.([...ownRuns.values()], { dataFolder });
   writing(outputFolder, () => mkdirSync(runsFolder(outputFolder), { recursive: true }));
-  const work = async () => {
-    if (!(await makeRuns(options, grid))) {
-      console.log('Interrupted; the same command goes on from here.');
-      return;
-    }
-    const runs = [...grid].map(([id, specification]) =>
-      readFinishedRun(runPaths(outputFolder, id), id, specification),
-    );
-    const paths = await writeReport(options, experiment, runs, experiment.report(runs));
-    if (options.tensorBoard === true) {
-      const { writeEventFiles } = await import('./tensorboard.js');
-      const folder = join(outputFolder, 'tensorboard');
-      writeEventFiles(runs, folder);
-      paths.push(folder);
-    }
-    console.log(['Written:', ...paths].join('\n  '));
-  };
-  await exclusively(outputFolder, work, {
+  const waiting = {
     onWait: () => {
       console.log(`Another command writes into ${outputFolder}; waiting for its end.`);
     },
     signal,
-  });
+  };
+  // Shards may share a folder: they have no run in common.
+  const part = shard === undefined ? '' : ` ${shard.index}/${shard.count}`;
+  if (!(await exclusively(outputFolder + part, () => makeRuns(options, ownRuns), waiting))) {
+    console.log('Interrupted; the same command goes on from here.');
+    return;
+  }
+  const missing = [...grid.keys()].filter((id) => !existsSync(runPaths(outputFolder, id).log));
+  if (missing.length > 0) {
+    console.log(
+      `${grid.size - missing.length} of ${grid.size} runs are in ${runsFolder(outputFolder)}. When ` +
+        'those of the other shards are there too, the command without --shard makes the report.',
+    );
+    return;
+  }
+  await exclusively(outputFolder, () => report(options, experiment, grid), waiting);
 }

@@ -1,4 +1,6 @@
 /** A process that makes the runs that it is told to, one after another. */
+import { existsSync } from 'node:fs';
+
 import { exclusively } from '../../lib/platform/exclusive.js';
 // An experiment may use tfjs-node and nothing else of the package.
 import '../../lib/platform/util-functions.js';
@@ -30,7 +32,7 @@ async function begin(setup: WorkerSetup): Promise<Session> {
   return {
     setup,
     experiment,
-    grid: gridById(experiment, setup.quick),
+    grid: gridById(experiment, setup.quick, setup.preset),
     environment: await describeEnvironment({ withTensorFlow: setup.needsTensorFlow }),
   };
 }
@@ -45,10 +47,13 @@ async function makeRun(
   }
   const paths = runPaths(setup.outputFolder, id);
   let lastMessage = 0;
-  const run = () =>
+  const run = async () =>
+    // Another command may have made it meanwhile.
+    existsSync(paths.log) ||
     executeRun({
       experiment,
       specification,
+      context: { dataFolder: setup.dataFolder },
       paths,
       header: {
         type: 'run',

@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
-import { Argument, Command, Option } from 'commander';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 
-import { experiments } from '../../experiments/registry.js';
+import { experiments, type ExperimentEntry } from '../../experiments/registry.js';
+import type { Shard } from '../../experiments/runner/experiment.js';
 import { packageRoot } from '../platform/package.js';
 import { ensureTensorFlowRuntime } from '../platform/tensorflow-runtime.js';
 import { requirePackages } from './experiment-packages.js';
@@ -18,6 +19,34 @@ interface ExperimentCommandOptions {
   readonly jobs: number;
   readonly output?: string;
   readonly tensorboard: boolean;
+  readonly preset?: string;
+  readonly data?: string;
+  readonly shard?: Shard;
+}
+
+/** Parser of a part of a grid: 2/5. */
+function shard(text: string): Shard {
+  const [index = NaN, count = NaN] = /^[1-9]\d*\/[1-9]\d*$/.test(text)
+    ? text.split('/').map(Number)
+    : [];
+  if (!(index <= count)) {
+    throw new InvalidArgumentError('Allowed is K/N, the K-th of N shards, as 1/4.');
+  }
+  return { index, count };
+}
+
+/** The preset that is asked for, or the first one; null where the experiment has none. */
+function presetOf(
+  { name, presets = [] }: ExperimentEntry,
+  given: string | undefined,
+  command: Command,
+): string | null {
+  if (given !== undefined && !presets.includes(given)) {
+    const allowed =
+      presets.length === 0 ? `${name} has no presets` : `Allowed choices are ${presets.join(', ')}`;
+    command.error(`error: option '--preset <name>' argument '${given}' is invalid. ${allowed}.`);
+  }
+  return given ?? presets[0] ?? null;
 }
 
 async function runNamed(
@@ -29,16 +58,19 @@ async function runNamed(
   if (entry === undefined) {
     throw new Error(`There is no experiment ${name}.`);
   }
-  const {
-    quick,
-    jobs,
-    tensorboard,
-    output = join('runs', quick ? `${name}-quick` : name),
-  } = options;
+  const { quick, jobs, tensorboard, data } = options;
+  const preset = presetOf(entry, options.preset, command);
+  if (data !== undefined && entry.takesData !== true) {
+    command.error(`error: option '--data <folder>' is not for ${name}, which reads no data set.`);
+  }
+  // Each form has a folder of its own: their runs differ.
+  const form = [name, ...(options.preset === undefined ? [] : [options.preset])];
+  const { output = join('runs', [...form, ...(quick ? ['quick'] : [])].join('-')) } = options;
   const needsTensorFlow = entry.needsTensorFlow || tensorboard;
   requirePackages(command, [
     ...figurePackages,
     ...(needsTensorFlow ? ['@tensorflow/tfjs-node'] : []),
+    ...(entry.packages ?? []),
   ]);
 
   await runInterruptibly(async (signal) => {
@@ -50,6 +82,9 @@ async function runNamed(
       module: entry.module,
       needsTensorFlow: entry.needsTensorFlow,
       quick,
+      preset,
+      dataFolder: data === undefined ? null : resolve(data),
+      shard: options.shard,
       jobs,
       outputFolder: resolve(output),
       command: ['tfjs-alig', ...process.argv.slice(2)].join(' '),
@@ -61,7 +96,11 @@ async function runNamed(
 
 /** `tfjs-alig experiment`: the paper's figures and theorems, one command each. */
 export function experimentCommand(): Command {
-  const list = experiments.map(({ name, description }) => `  ${name.padEnd(14)} ${description}`);
+  const list = experiments.map(({ name, description, presets }) =>
+    [`  ${name.padEnd(14)} ${description}`, ...(presets ? [`(${presets.join(', ')})`] : [])].join(
+      ' ',
+    ),
+  );
   return new Command('experiment')
     .description(
       "Make one of the paper's experiments: runs, results, tables and figures. A command that was " +
@@ -75,6 +114,14 @@ export function experimentCommand(): Command {
         .argParser(wholeNumber({ atLeast: 1 })),
     )
     .option('--output <folder>', 'where all files are written (default: runs/<name>)')
+    .option('--preset <name>', 'the size that it is made in, where it has several')
+    .option('--data <folder>', 'where its data sets are, where it reads any')
+    .addOption(
+      new Option(
+        '--shard <K/N>',
+        'make every N-th run only, from the K-th on, as one of N commands that share the runs',
+      ).argParser(shard),
+    )
     .option('--tensorboard', 'also write event files for TensorBoard', false)
     .addHelpText('after', `\nExperiments:\n${list.join('\n')}`)
     .action(runNamed);

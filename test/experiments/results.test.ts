@@ -15,6 +15,7 @@ const folder = fileURLToPath(new URL('../../../experiments/results/', import.met
 interface Results {
   readonly command: string;
   readonly quick: boolean;
+  readonly preset?: string;
   readonly commits: readonly string[];
   readonly runs: readonly { readonly id: string }[];
   readonly summary: unknown;
@@ -31,7 +32,7 @@ for (const name of readdirSync(folder)) {
 
     const { module } = experiments.find((entry) => entry.name === name)!;
     const { default: experiment } = (await import(module.href)) as { default: Experiment };
-    const grid = gridById(experiment, false);
+    const grid = gridById(experiment, false, results.preset ?? null);
     const runs = results.runs.map(({ id }) =>
       readFinishedRun(runPaths(join(folder, name), id), id, grid.get(id)!),
     );

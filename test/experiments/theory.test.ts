@@ -33,7 +33,7 @@ interface TheoryRecord {
 
 /** The records of a run, made in this process. */
 async function recordsOf(specification: RunSpecification): Promise<TheoryRecord[]> {
-  const run = await experiment.start(specification);
+  const run = await experiment.start(specification, { dataFolder: null });
   const records: TheoryRecord[] = [];
   for (let step = 1; step <= specification.steps; step++) {
     const { record, engine } = await run.step();
@@ -157,10 +157,10 @@ test('strong convexity is the smallest eigenvalue', (t) => {
 });
 
 test('a run goes on from its state as if it had not been left', async (t) => {
-  for (const specification of experiment.grid(true).filter((_, index) => index % 7 === 0)) {
-    const whole = await experiment.start(specification);
-    const first = await experiment.start(specification);
-    const second = await experiment.start(specification);
+  for (const specification of experiment.grid(true, null).filter((_, index) => index % 7 === 0)) {
+    const whole = await experiment.start(specification, { dataFolder: null });
+    const first = await experiment.start(specification, { dataFolder: null });
+    const second = await experiment.start(specification, { dataFolder: null });
     const expected = Array.from({ length: 20 }, () => whole.step());
     const records = Array.from({ length: 8 }, () => first.step());
     await second.restore(await first.save());
@@ -170,7 +170,7 @@ test('a run goes on from its state as if it had not been left', async (t) => {
 });
 
 test('a broken bound is reported', (t) => {
-  const runs = experiment.grid(true).map((configuration): FinishedRun => {
+  const runs = experiment.grid(true, null).map((configuration): FinishedRun => {
     const broken = configuration.method === 'P2' && configuration.seed === 1;
     const ratio = broken ? 1.01 : 0.5;
     return {
