@@ -39,7 +39,6 @@ export const int32: Attribute = { kind: 'TYPE', value: 'TF_INT32' };
 export const bool = (value: boolean): Attribute => ({ kind: 'BOOL', value });
 export const float = (value: number): Attribute => ({ kind: 'FLOAT', value });
 export const int = (value: number): Attribute => ({ kind: 'INT', value });
-export const ints = (...value: number[]): Attribute => ({ kind: 'INT', value });
 export const string = (value: string): Attribute => ({ kind: 'STRING', value });
 
 /**
