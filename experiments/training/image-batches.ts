@@ -3,6 +3,7 @@ import { ImageBatches, type Augmentation } from '../data/augment.js';
 import type { ImageSet, Normalisation, Splits } from '../data/dataset.js';
 import type { Batch, BatchMaker, BatchSource } from './batches.js';
 import { ExampleOrder, type OrderSettings } from './example-order.js';
+import { shared } from './shared-memory.js';
 
 /** Images as a network takes them, and their classes. */
 export interface ImageBatch extends Batch {
@@ -44,16 +45,6 @@ export function batchMaker(data: ImageBatchData): BatchMaker<ImageBatch> {
     const changes = isAugmented ? { ...augmentation, seed: order.seed, epoch: place.epoch } : null;
     return imageBatch(maker, splits[place.set], examples.indices(place), changes);
   };
-}
-
-/** The bytes in memory that threads share. */
-function shared(bytes: Uint8Array): Uint8Array {
-  if (bytes.buffer instanceof SharedArrayBuffer) {
-    return bytes;
-  }
-  const copy = new Uint8Array(new SharedArrayBuffer(bytes.length));
-  copy.set(bytes);
-  return copy;
 }
 
 /** Images that a thread can be given without a copy of its own. */

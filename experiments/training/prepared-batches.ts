@@ -49,16 +49,18 @@ class PreparedBatches<Content extends Batch> implements BatchStream<Content> {
       }
       this.#wake();
     });
-    this.#thread.on('error', (error) => {
-      this.#fail(error);
+    this.#thread.on('error', (cause: unknown) => {
+      // Errors of another thread are none of this one's classes.
+      const { message } = cause as Error;
+      this.#fail(new Error(`A batch could not be made: ${message}`, { cause }));
     });
     this.#thread.on('exit', (exitCode) => {
       this.#fail(new Error(`The thread that prepares batches ended with exit code ${exitCode}.`));
     });
   }
 
-  #fail(error: unknown): void {
-    this.#failure ??= error as Error;
+  #fail(error: Error): void {
+    this.#failure ??= error;
     this.#wake();
   }
 

@@ -1,6 +1,8 @@
 /** The experiment runner: killed, interrupted, on a full disk, with damaged files. */
 import { createHash } from 'node:crypto';
 import {
+  cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -29,6 +31,8 @@ import {
 } from './fixtures/run.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'tfjs-alig-runner-'));
+/** The steps of each fixture's grid. */
+const fixtures = { arrays: 240, model: 80, training: 48 } as const;
 /** What an uninterrupted process writes. */
 const reference = new Map<string, Record<string, string[]>>();
 
@@ -44,7 +48,7 @@ function finishedSeeds(output: string): string[] {
 }
 
 test.before(async (t) => {
-  for (const name of ['arrays', 'model']) {
+  for (const name of Object.keys(fixtures)) {
     const result = await startFixture(name, path(`reference-${name}`)).result;
     t.is(result.exitCode, 0, result.errors);
     reference.set(name, readLogs(path(`reference-${name}`)));
@@ -86,13 +90,12 @@ test.serial('a run logs its configuration, versions, engine and every step', (t)
   t.like(lines.at(-1), { type: 'end', steps: 40, reason: 'finished' });
 });
 
-for (const name of ['arrays', 'model']) {
+for (const [name, total] of Object.entries(fixtures)) {
   test.serial(
     `${name}: killed with all its workers at random steps, it resumes bit for bit`,
     async (t) => {
       const output = path(`killed-${name}`);
       const trace = path(`killed-${name}.trace`);
-      const total = name === 'arrays' ? 240 : 80;
       let stepsBefore = 0;
       for (let kill = 0; kill < 3; kill++) {
         const at = stepsBefore + 2 + Math.floor((Math.random() * total) / 5);
@@ -168,6 +171,37 @@ test.serial('--jobs processes make the runs, and finished runs are not made agai
   t.is((await startFixture('arrays', output, { trace }).result).exitCode, 0);
   t.is(readTrace(trace).length, 240 + 60);
   t.is(statSync(log).mtimeMs, mtimeMs);
+});
+
+/** What a report says of the runs, which is the same wherever they were made. */
+function summaryOf(output: string): unknown {
+  const { runs, summary } = JSON.parse(
+    readFileSync(join(output, 'results.json'), 'utf8'),
+  ) as Record<string, unknown>;
+  return { runs, summary };
+}
+
+test.serial('shards make the whole grid together, in one folder or in two', async (t) => {
+  const outputs = [path('shard-1'), path('shard-2')] as const;
+  for (const [index, output] of outputs.entries()) {
+    const shard = `${index + 1}/2`;
+    const { exitCode, output: text } = await startFixture('arrays', output, { shard }).result;
+    t.is(exitCode, 0);
+    t.regex(text, /2 of 4 runs are in .*runs\. When those of the other shards are there too/);
+    t.false(existsSync(join(output, 'results.json')));
+  }
+  t.deepEqual(finishedSeeds(outputs[0]), ['1', '3']);
+  t.deepEqual(finishedSeeds(outputs[1]), ['2', '4']);
+  cpSync(join(outputs[1], 'runs'), join(outputs[0], 'runs'), { recursive: true });
+  const trace = path('shards.trace');
+  t.is((await startFixture('arrays', outputs[0], { trace }).result).exitCode, 0);
+  t.deepEqual(readTrace(trace), []);
+  t.deepEqual(readLogs(outputs[0]), reference.get('arrays'));
+  t.deepEqual(summaryOf(outputs[0]), summaryOf(path('reference-arrays')));
+
+  // The last shard into a folder that has all others' runs makes the report itself.
+  t.is((await startFixture('arrays', outputs[1], { shard: '1/2' }).result).exitCode, 0);
+  t.deepEqual(summaryOf(outputs[1]), summaryOf(path('reference-arrays')));
 });
 
 test.serial('Ctrl-C ends it with checkpoints, from which it goes on', async (t) => {
@@ -325,6 +359,9 @@ for (const [parameters, message] of [
     /'figure-9' is invalid.*Allowed choices are figure-1, figure-2, figure-3, .*theory/,
   ],
   [['theory', '--jobs', '0'], /'0' is invalid.*whole number at least 1/],
+  [['theory', '--shard', '3/2'], /'3\/2' is invalid.*K\/N, the K-th of N shards, as 1\/4/],
+  [['theory', '--preset', 'paper'], /'paper' is invalid\. theory has no presets/],
+  [['theory', '--data', '.'], /'--data <folder>' is not for theory, which reads no data set/],
   [[], /missing required argument 'name'/],
 ] as const) {
   test(`experiment ${parameters.join(' ')} is refused`, async (t) => {
