@@ -125,7 +125,7 @@ function descent(rightAnswers: (value: number) => number): Task<Batch> & { seen:
     statistics: [statistic],
     loss() {
       statistic.assign(variable.mul(2));
-      return variable.mul(1) as tf.Scalar;
+      return variable.mul<tf.Scalar>(1);
     },
     evaluate() {
       const [value] = variable.dataSync();
