@@ -61,7 +61,7 @@ test('without nvcc the install is as before', async (t) => {
   const folder = packageWithAddonSource(t, addonSource);
   const { exitCode, output } = await build(folder, { PATH: programsWithoutNvcc(t), CXX: '' });
   t.is(exitCode, 0);
-  t.is(output, 'tfjs-alig: native add-on built.\n');
+  t.regex(output, /^tfjs-alig: compiling the native add-on.*\ntfjs-alig: native add-on built\.\n$/);
   t.false(existsSync(join(folder, 'build', 'cuda')));
 });
 
@@ -80,8 +80,10 @@ test('with nvcc and no cmake the install succeeds and names what is missing', as
   const environment = { PATH: path, CXX: '', CUDA_HOME: emptyToolkit(t) };
   const { exitCode, output } = await build(folder, environment);
   t.is(exitCode, 0);
-  t.is(output.trimEnd().split('\n').length, 1, output);
-  t.regex(output, /native add-on built\. CUDA engine not built, .*: cmake was not found/);
+  t.regex(
+    output.trimEnd().split('\n').at(-1)!,
+    /native add-on built\. CUDA engine not built, .*: cmake was not found/,
+  );
   t.regex(readFileSync(join(folder, 'build', 'install.log'), 'utf8'), /cmake was not found/);
   t.is((await build(folder, environment, '--strict')).exitCode, 1);
 });
@@ -95,8 +97,10 @@ test('a build of the CUDA engine that fails does not fail the install', async (t
   const environment = { CUDA_HOME: emptyToolkit(t) };
   const { exitCode, output } = await build(folder, environment);
   t.is(exitCode, 0);
-  t.is(output.trimEnd().split('\n').length, 1, output);
-  t.regex(output, /native add-on built\. CUDA engine not built, .*: (this fails|cmake was not)/);
+  t.regex(
+    output.trimEnd().split('\n').at(-1)!,
+    /native add-on built\. CUDA engine not built, .*: (this fails|cmake was not)/,
+  );
   const strict = await build(folder, environment, '--strict');
   t.is(strict.exitCode, 1);
   t.regex(strict.output, /The CUDA engine was not built: /);
