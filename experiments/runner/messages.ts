@@ -1,3 +1,5 @@
+import type { RunSpecification } from './experiment.js';
+
 /** What a worker process needs to know once. */
 export interface WorkerSetup {
   readonly type: 'setup';
@@ -5,8 +7,6 @@ export interface WorkerSetup {
   readonly module: string;
   /** Whether the runs are made on TensorFlow. */
   readonly needsTensorFlow: boolean;
-  readonly quick: boolean;
-  readonly preset: string | null;
   readonly dataFolder: string | null;
   readonly outputFolder: string;
   readonly commit: string | null;
@@ -17,7 +17,7 @@ export interface WorkerSetup {
 /** What the process that leads the grid tells a worker. */
 export type WorkerCommand =
   | WorkerSetup
-  | { readonly type: 'run'; readonly id: string }
+  | { readonly type: 'run'; readonly id: string; readonly specification: RunSpecification }
   /** End after the current step, with a checkpoint. */
   | { readonly type: 'stop' };
 

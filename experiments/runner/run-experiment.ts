@@ -8,11 +8,12 @@ import { createProgressDisplay } from './progress.js';
 import { drawSvg } from './svg.js';
 import { describeCommit } from './commit.js';
 import {
+  followUpById,
   gridById,
   type Experiment,
   type FinishedRun,
+  type Grid,
   type Report,
-  type RunSpecification,
   type Shard,
   shardOf,
 } from './experiment.js';
@@ -93,18 +94,13 @@ async function writeReport(
   return paths;
 }
 
-async function makeRuns(
-  options: ExperimentOptions,
-  grid: ReadonlyMap<string, RunSpecification>,
-): Promise<boolean> {
+async function makeRuns(options: ExperimentOptions, grid: Grid): Promise<boolean> {
   const { module, jobs, checkpointSeconds = 30, signal, ...rest } = options;
   const failures = await runGrid({
     grid,
     setup: {
       module: module.href,
       needsTensorFlow: rest.needsTensorFlow,
-      quick: rest.quick,
-      preset: rest.preset,
       dataFolder: rest.dataFolder,
       outputFolder: rest.outputFolder,
       command: rest.command,
@@ -122,17 +118,21 @@ async function makeRuns(
   return !signal.aborted;
 }
 
+function readRuns(outputFolder: string, grid: Grid): FinishedRun[] {
+  return [...grid].map(([id, specification]) =>
+    readFinishedRun(runPaths(outputFolder, id), id, specification),
+  );
+}
+
 /** Results, tables and figures of all runs. */
 async function report(
   options: ExperimentOptions,
   experiment: Experiment,
-  grid: ReadonlyMap<string, RunSpecification>,
+  runs: readonly FinishedRun[],
 ): Promise<void> {
-  const { outputFolder } = options;
-  const runs = [...grid].map(([id, specification]) =>
-    readFinishedRun(runPaths(outputFolder, id), id, specification),
-  );
-  const paths = await writeReport(options, experiment, runs, experiment.report(runs));
+  const { outputFolder, quick, preset } = options;
+  const made = experiment.report(runs, quick, preset);
+  const paths = await writeReport(options, experiment, runs, made);
   if (options.tensorBoard === true) {
     const { writeEventFiles } = await import('./tensorboard.js');
     const folder = join(outputFolder, 'tensorboard');
@@ -143,12 +143,48 @@ async function report(
 }
 
 /**
- * Makes the runs of an experiment that are not finished, then, if the runs of all shards are there,
- * its results, tables and figures. When the signal is aborted, the runs end after their current
- * steps, with checkpoints.
+ * Makes the runs of a grid that are not finished, or those of a shard.
+ * @returns The finished runs; null: the command was interrupted, or other shards have to be made.
+ */
+async function complete(options: ExperimentOptions, grid: Grid): Promise<FinishedRun[] | null> {
+  const { shard, outputFolder, signal } = options;
+  const ownRuns = shard === undefined ? grid : shardOf(grid, shard);
+  // Shards may share a folder: they have no run in common.
+  const part = shard === undefined ? '' : ` ${shard.index}/${shard.count}`;
+  const make = () => makeRuns(options, ownRuns);
+  if (!(await exclusively(outputFolder + part, make, waitingFor(options)))) {
+    console.log('Interrupted; the same command goes on from here.');
+    return null;
+  }
+  const missing = [...grid.keys()].filter((id) => !existsSync(runPaths(outputFolder, id).log));
+  if (missing.length > 0) {
+    console.log(
+      `${grid.size - missing.length} of ${grid.size} runs are in ${runsFolder(outputFolder)}. When ` +
+        'those of the other shards are there too, the same command goes on, and the command without ' +
+        '--shard makes the report.',
+    );
+    return null;
+  }
+  return signal.aborted ? null : readRuns(outputFolder, grid);
+}
+
+/** Of the wait for another command that writes into the same folder. */
+function waitingFor({ outputFolder, signal }: ExperimentOptions) {
+  return {
+    onWait: () => {
+      console.log(`Another command writes into ${outputFolder}; waiting for its end.`);
+    },
+    signal,
+  };
+}
+
+/**
+ * Makes the runs of an experiment that are not finished, and those that follow from them; then, if
+ * the runs of all shards are there, its results, tables and figures. When the signal is aborted, the
+ * runs end after their current steps, with checkpoints.
  */
 export async function runExperiment(options: ExperimentOptions): Promise<void> {
-  const { module, quick, preset, dataFolder, shard, outputFolder, signal } = options;
+  const { module, quick, preset, dataFolder, shard, outputFolder } = options;
   // For the workers, which inherit it. Numbers depend on the number of threads, and must not on how
   // many processes share the machine.
   prepareTensorFlowEnvironment(1);
@@ -157,25 +193,15 @@ export async function runExperiment(options: ExperimentOptions): Promise<void> {
   const ownRuns = shard === undefined ? grid : shardOf(grid, shard);
   await experiment.checkData?.([...ownRuns.values()], { dataFolder });
   writing(outputFolder, () => mkdirSync(runsFolder(outputFolder), { recursive: true }));
-  const waiting = {
-    onWait: () => {
-      console.log(`Another command writes into ${outputFolder}; waiting for its end.`);
-    },
-    signal,
-  };
-  // Shards may share a folder: they have no run in common.
-  const part = shard === undefined ? '' : ` ${shard.index}/${shard.count}`;
-  if (!(await exclusively(outputFolder + part, () => makeRuns(options, ownRuns), waiting))) {
-    console.log('Interrupted; the same command goes on from here.');
+  const first = await complete(options, grid);
+  if (first === null) {
     return;
   }
-  const missing = [...grid.keys()].filter((id) => !existsSync(runPaths(outputFolder, id).log));
-  if (missing.length > 0) {
-    console.log(
-      `${grid.size - missing.length} of ${grid.size} runs are in ${runsFolder(outputFolder)}. When ` +
-        'those of the other shards are there too, the command without --shard makes the report.',
-    );
+  const next = followUpById(experiment, first, quick, preset);
+  const further = next.size === 0 ? [] : await complete(options, next);
+  if (further === null) {
     return;
   }
-  await exclusively(outputFolder, () => report(options, experiment, grid), waiting);
+  const runs = [...first, ...further];
+  await exclusively(outputFolder, () => report(options, experiment, runs), waitingFor(options));
 }

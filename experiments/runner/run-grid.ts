@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import { describeDuration, type ProgressDisplay } from './progress.js';
-import type { RunSpecification } from './experiment.js';
+import type { Grid, RunSpecification } from './experiment.js';
 import { removeCheckpoint, runPaths } from './files.js';
 import type { WorkerCommand, WorkerMessage, WorkerSetup } from './messages.js';
 
@@ -16,7 +16,7 @@ export interface Failure {
 
 /** What is needed to make the runs of a grid. */
 export interface GridJob {
-  readonly grid: ReadonlyMap<string, RunSpecification>;
+  readonly grid: Grid;
   readonly setup: Omit<WorkerSetup, 'type'>;
   /** Number of worker processes. */
   readonly jobs: number;
@@ -28,7 +28,7 @@ export interface GridJob {
 class GridLead {
   readonly failures: Failure[] = [];
   readonly #job: GridJob;
-  readonly #waiting: string[] = [];
+  readonly #waiting: (readonly [id: string, specification: RunSpecification])[] = [];
   /** Steps of the runs that are under way, as last told. */
   readonly #stepsNow = new Map<string, number>();
   readonly #totalSteps: number;
@@ -43,7 +43,8 @@ class GridLead {
   constructor(job: GridJob) {
     this.#job = job;
     let total = 0;
-    for (const [id, { steps }] of job.grid) {
+    for (const [id, specification] of job.grid) {
+      const { steps } = specification;
       total += steps;
       const paths = runPaths(job.setup.outputFolder, id);
       if (existsSync(paths.log)) {
@@ -52,7 +53,7 @@ class GridLead {
         // Left where the process was killed after the log had got its final name.
         removeCheckpoint(paths);
       } else {
-        this.#waiting.push(id);
+        this.#waiting.push([id, specification]);
       }
     }
     this.#totalSteps = total;
@@ -121,15 +122,16 @@ class GridLead {
   /** Gives runs to a worker until none waits or the worker has died. */
   async #feed(worker: ChildProcess): Promise<void> {
     for (;;) {
-      const id = this.#isStopping() ? undefined : this.#waiting.shift();
-      if (id === undefined) {
+      const next = this.#isStopping() ? undefined : this.#waiting.shift();
+      if (next === undefined) {
         return;
       }
-      const result = await this.#runOn(worker, id);
+      const [id, specification] = next;
+      const result = await this.#runOn(worker, id, specification);
       this.#stepsNow.delete(id);
       if (result.type === 'finished') {
         this.#finishedRuns += 1;
-        this.#finishedSteps += this.#job.grid.get(id)?.steps ?? 0;
+        this.#finishedSteps += specification.steps;
       } else if (result.type === 'failed') {
         this.failures.push({ id, message: result.message });
         this.#stopped ||= result.concernsAll;
@@ -146,6 +148,7 @@ class GridLead {
   #runOn(
     worker: ChildProcess,
     id: string,
+    specification: RunSpecification,
   ): Promise<Exclude<WorkerMessage, { readonly type: 'progress' }>> {
     return new Promise((resolve) => {
       let firstStep: number | undefined;
@@ -178,7 +181,7 @@ class GridLead {
       };
       worker.on('message', take);
       worker.once('exit', die);
-      worker.send({ type: 'run', id } satisfies WorkerCommand);
+      worker.send({ type: 'run', id, specification } satisfies WorkerCommand);
     });
   }
 }

@@ -6,7 +6,7 @@ import { exclusively } from '../../lib/platform/exclusive.js';
 import '../../lib/platform/util-functions.js';
 import { describeEnvironment, loadTensorFlow, type RunEnvironment } from './environment.js';
 import { executeRun } from './execute-run.js';
-import { gridById, type Experiment, type RunSpecification } from './experiment.js';
+import type { Experiment, RunSpecification } from './experiment.js';
 import { FileError, runPaths } from './files.js';
 import type { WorkerCommand, WorkerMessage, WorkerSetup } from './messages.js';
 
@@ -15,7 +15,6 @@ const millisecondsBetweenMessages = 100;
 interface Session {
   readonly setup: WorkerSetup;
   readonly experiment: Experiment;
-  readonly grid: ReadonlyMap<string, RunSpecification>;
   readonly environment: RunEnvironment;
 }
 
@@ -32,19 +31,15 @@ async function begin(setup: WorkerSetup): Promise<Session> {
   return {
     setup,
     experiment,
-    grid: gridById(experiment, setup.quick, setup.preset),
     environment: await describeEnvironment({ withTensorFlow: setup.needsTensorFlow }),
   };
 }
 
 async function makeRun(
-  { setup, experiment, grid, environment }: Session,
+  { setup, experiment, environment }: Session,
   id: string,
+  specification: RunSpecification,
 ): Promise<boolean> {
-  const specification = grid.get(id);
-  if (specification === undefined) {
-    throw new Error(`The experiment ${experiment.name} has no run ${id}.`);
-  }
   const paths = runPaths(setup.outputFolder, id);
   let lastMessage = 0;
   const run = async () =>
@@ -77,9 +72,9 @@ async function makeRun(
   return exclusively(paths.log, run, { onWait: () => undefined, signal: stopping.signal });
 }
 
-async function runAndTell(id: string): Promise<void> {
+async function runAndTell(id: string, specification: RunSpecification): Promise<void> {
   try {
-    const finished = session !== undefined && (await makeRun(await session, id));
+    const finished = session !== undefined && (await makeRun(await session, id, specification));
     send({ type: finished ? 'finished' : 'stopped' });
   } catch (error) {
     const concernsAll = error instanceof FileError && error.concernsAll;
@@ -96,7 +91,7 @@ process.on('message', (command: WorkerCommand) => {
       session.catch(() => undefined);
       break;
     case 'run':
-      void runAndTell(command.id);
+      void runAndTell(command.id, command.specification);
       break;
     case 'stop':
       stopping.abort();

@@ -16,8 +16,8 @@ export interface TrainingMethod {
   /** As headings have it. */
   readonly title: string;
   readonly optimizer: (specification: TrainingRunSpecification) => TrainingOptimizer;
-  /** Default: the learning rate stays. */
-  readonly schedule?: (specification: TrainingRunSpecification) => ScheduleSettings;
+  /** Default, and null: the learning rate stays. */
+  readonly schedule?: (specification: TrainingRunSpecification) => ScheduleSettings | null;
 }
 
 /** An experiment on networks: all but its data, networks and table of runs is the same for each. */

@@ -22,6 +22,7 @@ interface ExperimentCommandOptions {
   readonly preset?: string;
   readonly data?: string;
   readonly shard?: Shard;
+  readonly plan: boolean;
 }
 
 /** Parser of a part of a grid: 2/5. */
@@ -73,6 +74,17 @@ async function runNamed(
     ...(entry.packages ?? []),
   ]);
 
+  if (options.plan) {
+    const { printPlan } = await import('../../experiments/runner/plan.js');
+    await printPlan({
+      module: entry.module,
+      quick,
+      preset,
+      dataFolder: data === undefined ? null : resolve(data),
+      shard: options.shard,
+    });
+    return;
+  }
   await runInterruptibly(async (signal) => {
     if (needsTensorFlow) {
       await ensureTensorFlowRuntime({ from: packageRoot, progress: consoleProgress(), signal });
@@ -122,6 +134,7 @@ export function experimentCommand(): Command {
         'make every N-th run only, from the K-th on, as one of N commands that share the runs',
       ).argParser(shard),
     )
+    .option('--plan', 'list the runs and check the data of --data, but make none', false)
     .option('--tensorboard', 'also write event files for TensorBoard', false)
     .addHelpText('after', `\nExperiments:\n${list.join('\n')}`)
     .action(runNamed);

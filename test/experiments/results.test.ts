@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import test from 'ava';
 
 import { experiments } from '../../experiments/registry.js';
-import { gridById, type Experiment } from '../../experiments/runner/experiment.js';
+import { followUpById, gridById, type Experiment } from '../../experiments/runner/experiment.js';
 import { runPaths } from '../../experiments/runner/files.js';
 import { readFinishedRun } from '../../experiments/runner/resumable-log.js';
 
@@ -32,13 +32,20 @@ for (const name of readdirSync(folder)) {
 
     const { module } = experiments.find((entry) => entry.name === name)!;
     const { default: experiment } = (await import(module.href)) as { default: Experiment };
-    const grid = gridById(experiment, false, results.preset ?? null);
-    const runs = results.runs.map(({ id }) =>
-      readFinishedRun(runPaths(join(folder, name), id), id, grid.get(id)!),
+    const preset = results.preset ?? null;
+    const read = (grid: ReturnType<typeof gridById>) =>
+      [...grid].map(([id, specification]) =>
+        readFinishedRun(runPaths(join(folder, name), id), id, specification),
+      );
+    const first = read(gridById(experiment, false, preset));
+    const runs = [...first, ...read(followUpById(experiment, first, false, preset))];
+    t.deepEqual(
+      results.runs.map(({ id }) => id),
+      runs.map(({ id }) => id),
     );
     t.is(readdirSync(join(folder, name, 'runs')).length, runs.length);
     t.deepEqual(new Set(runs.flatMap(({ commits }) => commits)), new Set(results.commits));
-    const { summary, tables, figures } = experiment.report(runs);
+    const { summary, tables, figures } = experiment.report(runs, false, preset);
     t.deepEqual(JSON.parse(JSON.stringify(summary)), results.summary);
     for (const table of tables) {
       t.is(readFileSync(join(folder, name, `${table.name}.md`), 'utf8'), table.markdown);

@@ -181,7 +181,7 @@ test('a broken bound is reported', (t) => {
       end: { type: 'end', steps: 1, reason: 'finished', seconds: 0 },
     };
   });
-  const { summary, tables } = experiment.report(runs);
+  const { summary, tables } = experiment.report(runs, true, null);
   t.true((summary as { brokenIn: string[] }).brokenIn.every((id) => id.startsWith('P2,')));
   t.is((summary as { brokenIn: string[] }).brokenIn.length, 8);
   t.is(tables[0]!.markdown.match(/\| NO/g)?.length, 1);

@@ -306,7 +306,7 @@ test('the report chooses by validation and says mean and deviation over the seed
     run(0.1, 1, 0.8, 0.5),
     run(0.1, 2, 0.9, 0.7),
   ];
-  const { summary, tables } = trained.report(runs);
+  const { summary, tables } = trained.report(runs, false, null);
   const { settings } = summary as { settings: readonly Record<string, unknown>[] };
   t.deepEqual(
     settings.map(({ chosen, seeds }) => [chosen, seeds]),
