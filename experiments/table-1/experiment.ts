@@ -78,6 +78,7 @@ export default tableExperiment({
             task: 'mnist-wrn-10-1',
             weightDecays: [5e-4],
             learningRates: powersOfTen(-2, 0),
+            // 50 * 26.54 / 73.08, the norms of the initial weights of WRN-10-1 and WRN-16-4.
             radius: 18,
             trial: { epochs: 1, examples: 9_000 },
             final: { epochs: 3, examples: 18_000 },

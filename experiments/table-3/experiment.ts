@@ -140,7 +140,7 @@ export default tableExperiment({
           'Rates are searched with one seed on fewer examples, also those of SGD, whose hand-made ' +
           'schedules decay after the same shares of the epochs.',
         "ALI-G's ball has the radius of the paper scaled by the norm of the initial weights: 21 for " +
-          'WRN-10-1, 20 for DN-10-12.',
+          'WRN-10-1, 15 for DN-10-12.',
         'Three seeds for SGD, ALI-G and the best of AMSGrad, AdamW and Yogi by the search (of WRN-10-1), ' +
           'one for the others.',
       ],
@@ -151,9 +151,10 @@ export default tableExperiment({
             ...laptop,
             task: 'cifar10-wrn-10-1',
             schedule: 'wrn-cifar',
+            // 100 * 26.54 / 126.84, the norms of the initial weights of WRN-10-1 and WRN-40-4.
             radius: 21,
-            trial: { epochs: 2, examples: 9_000 },
-            final: { epochs: 5, examples },
+            trial: { epochs: 2, examples: 18_000 },
+            final: { epochs: 10, examples },
             seeds: 3,
           }),
         },
@@ -163,9 +164,10 @@ export default tableExperiment({
             ...laptop,
             task: 'cifar10-dn-10-12',
             schedule: 'dn',
-            radius: 20,
-            trial: { epochs: 1, examples: 4_500 },
-            final: { epochs: 4, examples: 9_000 },
+            // 80 * 28.92 / 156.80, those of DN-10-12 and DN-40-40.
+            radius: 15,
+            trial: { epochs: 1, examples: 9_000 },
+            final: { epochs: 5, examples },
             seeds: 1,
           }),
         },

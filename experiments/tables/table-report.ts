@@ -91,7 +91,7 @@ function describeDivergence({ diverged, seeds }: Setting): string {
 function describeColumn({ title, cells }: FinishedColumn): string {
   const { final, trial } = cells[0]!.search;
   const sizes = ({ epochs, examples }: typeof final) =>
-    `${epochs} epochs of ${number.format(examples)} examples`;
+    `${epochs} ${epochs === 1 ? 'epoch' : 'epochs'} of ${number.format(examples)} examples`;
   const isSame = final.epochs === trial.epochs && final.examples === trial.examples;
   return `- ${title}: ${sizes(final)}${isSame ? '' : `; searched by ${sizes(trial)}`}.`;
 }

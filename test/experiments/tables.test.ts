@@ -241,7 +241,7 @@ test.serial("experiment table-1 --quick of the paper's, on SVHN's files", async 
     [['SVHN, WRN-16-4', 9]],
   );
   const table = readTable('table-1', 'table');
-  t.regex(table, /2 epochs of 8 examples; searched by 1 epochs of 8 examples/);
+  t.regex(table, /2 epochs of 8 examples; searched by 1 epoch of 8 examples/);
   t.regex(table, /\| Method +\| SVHN, WRN-16-4 +\|/);
   t.regex(table, /\| ALI-G +\| \d+\.\d\d \(1\) +\|/);
   t.regex(readTable('table-1', 'settings'), /\| ALI-G .* maxNorm 50, batchSize 4 /);
