@@ -63,13 +63,15 @@ function measurement(name: ResultName, description: string, isDefault = false): 
 
 const repetitions = ['--repetitions <count>', 'rounds', wholeNumber({ atLeast: 1 })] as const;
 
+const peers = [
+  '--peers',
+  'also PyTorch and Keras, which are installed into a folder of their own',
+  false,
+] as const;
+
 measurement('step', 'one step: sizes, regimes, the floors of the memory', true)
   .option(...repetitions)
-  .option(
-    '--peers',
-    'also PyTorch and Keras, which are installed into a folder of their own',
-    false,
-  )
+  .option(...peers)
   .option('--shapes <list>', 'such as 160x1000,ResNet-50: TENSORSxELEMENTS or a network', shapesOf)
   .option(
     '--threads <count>',
@@ -81,9 +83,11 @@ measurement('step', 'one step: sizes, regimes, the floors of the memory', true)
       [stepSection(results), contendersSection(results)].join('\n\n'),
     );
   });
-measurement('training', "the optimiser's share of training steps")
+measurement('training', "training steps and the optimiser's share of them")
   .option(...repetitions)
-  .action(async (options: Common) => {
+  .option(...peers)
+  .option('--networks <text>', 'those alone whose title has this text, such as WRN-10-1')
+  .action(async (options: Common & { peers: boolean; networks?: string }) => {
     deliver('training', options, await runTrainings(options), trainingSection);
   });
 measurement('memory', 'what 10,000 steps hold, and steps over a billion parameters').action(

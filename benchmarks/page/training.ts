@@ -11,8 +11,8 @@ function rows({ title, parameters, tensors, batchSize, optimizers: results }: Tr
     result.name,
     duration(result.stepSummary.median),
     range(result.stepSummary),
-    duration(result.optimizerSummary.median),
-    percent(result.share.median),
+    result.optimizerSummary ? duration(result.optimizerSummary.median) : '',
+    result.share ? percent(result.share.median) : '',
     digits(result.examplesPerSecond),
     digits(result.examplesPerSecond / momentum.examplesPerSecond),
   ]);

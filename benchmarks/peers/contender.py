@@ -1,7 +1,8 @@
 """The process of a contender in Python: contender.py NAME.
 
 Reads requests from standard input and answers on standard output, a line of JSON each;
-worker/protocol.ts has their types and step/workload.ts that of the input.
+worker/protocol.ts has their types; step/workload.ts has that of the input, training/list.ts that of a
+training's.
 """
 
 import json
@@ -168,6 +169,13 @@ class KerasSgd:
         return self.packages
 
 
+def torch_training(workload, channels_last=False):
+    # It loads PyTorch, which the other contenders do when they are made.
+    from training import TorchTraining
+
+    return TorchTraining(workload, channels_last)
+
+
 CONTENDERS = {
     "torch-for-loop": lambda workload: TorchSgd(workload, False),
     "torch-for-loop-constrained": lambda workload: TorchSgd(workload, True),
@@ -177,6 +185,8 @@ CONTENDERS = {
     "torch-fused-constrained": lambda workload: TorchSgd(workload, True, fused=True),
     "torch-alig": TorchAliG,
     "keras": KerasSgd,
+    "torch-training": torch_training,
+    "torch-training-channels-last": lambda workload: torch_training(workload, True),
 }
 
 

@@ -98,7 +98,7 @@ class SentencePairClassifier(nn.Module):
             words, lengths, batch_first=True, enforce_sorted=False
         )
         states, _ = nn.utils.rnn.pad_packed_sequence(self.lstm(packed)[0], batch_first=True)
-        return states.amax(1)
+        return states.max(1).values
 
     def forward(self, premises, premise_lengths, hypotheses, hypothesis_lengths):
         u = self.encode(premises, premise_lengths)

@@ -1,74 +1,102 @@
 import * as tf from '@tensorflow/tfjs-node';
 import { classCount, imageSize } from '../../experiments/mnist/data.js';
 import { buildNetwork, trainableVariables } from '../../experiments/mnist/network.js';
-import { buildSentencePairClassifier } from './bilstm.js';
-import type { NetworkName } from './list.js';
-import { buildWideResNet } from './wide-resnet.js';
+import { DenseNet } from '../../experiments/networks/dense-net.js';
+import type { Network } from '../../experiments/networks/network.js';
+import { SentencePairClassifier } from '../../experiments/networks/sentence-pair-classifier.js';
+import { WideResNet } from '../../experiments/networks/wide-resnet.js';
+import { SeededRandom } from '../../experiments/runner/seeded-random.js';
+import type { Architecture, TrainingInput } from './list.js';
 
-/** A network and what a training step needs beside it. */
-export interface Network {
-  readonly variables: tf.Variable[];
-  /** A batch on the host, the same at every call; its inputs are random numbers. */
-  readonly examples: { readonly inputs: Float32Array[]; readonly labels: Int32Array };
-  /** Shapes of the inputs, the batch first. */
-  readonly shapes: number[][];
-  readonly classes: number;
-  readonly outputs: (inputs: tf.Tensor[]) => tf.Tensor2D;
+/** A network with a batch that is the same at every step; its inputs are random numbers. */
+export interface TrainedNetwork {
+  readonly variables: readonly tf.Variable[];
+  readonly labels: Int32Array;
+  /** The scores of the batch, which is made of host arrays. */
+  readonly scores: () => tf.Tensor2D;
 }
 
-function withExamples(
-  model: tf.LayersModel,
-  batchSize: number,
-  shapes: readonly number[][],
+const seed = 1;
+
+function uniforms(length: number, random: SeededRandom): Float32Array {
+  return Float32Array.from({ length }, () => random.uniform());
+}
+
+function drawLabels(batchSize: number, classes: number, random: SeededRandom): Int32Array {
+  return Int32Array.from({ length: batchSize }, () => random.below(classes));
+}
+
+function onImages(
+  { variables, forward }: Pick<Network<tf.Tensor4D>, 'variables' | 'forward'>,
+  shape: readonly [number, number, number, number],
   classes: number,
-): Network {
-  const seeded = (shape: number[], seed: number) =>
-    tf.tidy(() => tf.randomUniform(shape, 0, 1, 'float32', seed).dataSync<'float32'>().slice());
+): TrainedNetwork {
+  const random = new SeededRandom(seed);
+  const pixels = uniforms(
+    shape.reduce((product, length) => product * length, 1),
+    random,
+  );
   return {
-    variables: trainableVariables(model),
-    shapes: shapes.map((shape) => [batchSize, ...shape]),
-    classes,
-    examples: {
-      inputs: shapes.map((shape, i) => seeded([batchSize, ...shape], i + 1)),
-      labels: Int32Array.from(seeded([batchSize], 9), (value) => Math.floor(value * classes)),
-    },
-    outputs: (inputs) =>
-      model.apply(inputs.length === 1 ? inputs[0]! : inputs, { training: true }) as tf.Tensor2D,
+    variables,
+    labels: drawLabels(shape[0], classes, random),
+    scores: () => forward(tf.tensor4d(pixels, [...shape]), { training: true }),
   };
 }
 
-/** Builders by name; `quick` ones are as small as they can be. */
-const builders: Readonly<Record<NetworkName, (batchSize: number, quick: boolean) => Network>> = {
-  mnist: (batchSize) =>
-    withExamples(buildNetwork(1), batchSize, [[imageSize, imageSize, 1]], classCount),
-  'wrn-16-4': (batchSize, quick) => {
-    const size = quick ? 8 : 32;
-    const model = buildWideResNet({ size, depth: quick ? 10 : 16, width: quick ? 1 : 4 });
-    return withExamples(model, batchSize, [[size, size, 3]], 10);
-  },
-  bilstm: (batchSize, quick) => {
-    // tfjs keeps each time step's gradient of the weights until all are there: with 8 words a process
-    // holds 5.6 GB, and three of them run side by side.
-    const words = quick ? 3 : 8;
-    const embedding = quick ? 4 : 300;
-    const model = buildSentencePairClassifier({
-      words,
-      embedding,
-      units: quick ? 8 : 2048,
-      hidden: quick ? 8 : 512,
-    });
-    return withExamples(
-      model,
-      batchSize,
-      [
-        [words, embedding],
-        [words, embedding],
-      ],
-      3,
-    );
-  },
-};
+function onSentences(
+  sizes: Extract<Architecture, { kind: 'sentence-pairs' }>,
+  sideLengths: TrainingInput['lengths'],
+): TrainedNetwork {
+  const random = new SeededRandom(seed);
+  const network = new SentencePairClassifier(sizes, seed);
+  const { embedding } = sizes;
+  const sides = sideLengths.map((lengths) => {
+    const shape: [number, number, number] = [lengths.length, Math.max(...lengths), embedding];
+    return { lengths, shape, values: uniforms(shape[0] * shape[1] * shape[2], random) };
+  });
+  return {
+    variables: network.variables,
+    labels: drawLabels(sideLengths[0]!.length, sizes.classes, random),
+    scores: () => {
+      const [premises, hypotheses] = sides.map(({ lengths, shape, values }) => ({
+        words: tf.tensor3d(values, shape),
+        lengths,
+      }));
+      return network.forward({ premises: premises!, hypotheses: hypotheses! });
+    },
+  };
+}
 
-export function makeNetwork(name: NetworkName, batchSize: number, quick: boolean): Network {
-  return builders[name](batchSize, quick);
+export function makeNetwork({ architecture, batchSize, lengths }: TrainingInput): TrainedNetwork {
+  switch (architecture.kind) {
+    case 'mnist': {
+      const model = buildNetwork(seed);
+      return onImages(
+        {
+          variables: trainableVariables(model),
+          forward: (images, { training }) => model.apply(images, { training }) as tf.Tensor2D,
+        },
+        [batchSize, imageSize, imageSize, 1],
+        classCount,
+      );
+    }
+    case 'wide-resnet':
+    case 'dense-net': {
+      const network =
+        architecture.kind === 'dense-net'
+          ? new DenseNet(architecture, seed)
+          : new WideResNet(architecture, seed);
+      const { size, classes } = architecture;
+      return onImages(
+        {
+          variables: network.variables,
+          forward: (images, mode) => network.forward(images, mode),
+        },
+        [batchSize, size, size, 3],
+        classes,
+      );
+    }
+    case 'sentence-pairs':
+      return onSentences(architecture, lengths);
+  }
 }

@@ -1,19 +1,31 @@
 import { describeMachine, requireAddon, type Machine } from '../machine.js';
 import { summarise, ratios, type Summary } from '../statistics.js';
-import { ContenderProcess, nodeCommand, threadVariables } from '../worker/process.js';
+import { installPeers } from '../peers/environment.js';
+import { ContenderProcess, threadVariables } from '../worker/process.js';
 import { quickRounds, takeTurns, type Rounds, type TimesByPart } from '../worker/rounds.js';
-import { optimizers, trainings, type TrainingInput } from './list.js';
+import {
+  takesPart,
+  trainingContenders,
+  trainings,
+  type Architecture,
+  type TrainingInput,
+} from './list.js';
 
-/** One network, trained by one optimiser. */
-export interface OptimizerResult {
-  readonly name: string;
-  /** Milliseconds of a training step, and of the optimiser's part, one entry a round. */
-  readonly step: readonly number[];
+/** The optimiser's part of a training step. */
+export interface OptimizerPart {
+  /** Milliseconds, one entry a round. */
   readonly optimizer: readonly number[];
-  readonly stepSummary: Summary;
   readonly optimizerSummary: Summary;
-  /** The optimiser's part of the whole step, within a round. */
+  /** Of the whole step, within a round. */
   readonly share: Summary;
+}
+
+/** One network, trained by one optimiser; what its part is only tfjs's optimisers tell. */
+export interface OptimizerResult extends Partial<OptimizerPart> {
+  readonly name: string;
+  /** Milliseconds of a training step, one entry a round. */
+  readonly step: readonly number[];
+  readonly stepSummary: Summary;
   readonly examplesPerSecond: number;
 }
 
@@ -35,45 +47,84 @@ export interface TrainingResults {
 const standardRounds: Rounds = { count: 5, turnMilliseconds: 200 };
 const quickBatchSize = 2;
 
-const worker = new URL('worker.js', import.meta.url);
+/**
+ * TensorFlow's default on some processors, and not on others: on an AMD EPYC without AVX-512 a
+ * convolution's gradients take up to three times as long without it.
+ */
+const oneDnn = { TF_ENABLE_ONEDNN_OPTS: '1' } as const;
 
 function resultOf(name: string, batchSize: number, times: TimesByPart): OptimizerResult {
   const step = times.get('step')!;
-  const optimizer = times.get('optimizer')!;
+  const optimizer = times.get('optimizer');
   const stepSummary = summarise(step);
   return {
     name,
     step,
-    optimizer,
     stepSummary,
-    optimizerSummary: summarise(optimizer),
-    share: ratios(optimizer, step),
+    ...(optimizer && {
+      optimizer,
+      optimizerSummary: summarise(optimizer),
+      share: ratios(optimizer, step),
+    }),
     examplesPerSecond: (1000 * batchSize) / stepSummary.median,
   };
+}
+
+/**
+ * Words of each premise and of each hypothesis: around either mean evenly from half of it to one and
+ * a half, in no order.
+ */
+function sentenceLengths(architecture: Architecture, batchSize: number): number[][] {
+  if (architecture.kind !== 'sentence-pairs') return [];
+  return architecture.words.map((mean, side) =>
+    Array.from({ length: batchSize }, (_, i) => {
+      // Numbers without a common divisor with a batch of 64 meet every place once.
+      const place = ((i * [7, 11][side]!) % batchSize) / (batchSize - 1);
+      return Math.max(1, Math.round(mean * (0.5 + place)));
+    }),
+  );
 }
 
 /** Measures training steps of all networks by all optimisers. */
 export async function runTrainings(options: {
   readonly quick: boolean;
+  readonly peers: boolean;
+  /** A part of the title of the networks that are measured; default: all. */
+  readonly networks?: string;
   readonly repetitions?: number;
 }): Promise<TrainingResults> {
-  const { quick, repetitions } = options;
+  const { quick, peers, networks, repetitions } = options;
+  const python = peers ? installPeers() : null;
   const standard = quick ? quickRounds : standardRounds;
   const rounds = { ...standard, count: repetitions ?? standard.count };
-  const environment = threadVariables(requireAddon().getThreadCount());
+  const threads = requireAddon().getThreadCount();
   const machine = describeMachine();
   const versions: Record<string, string> = { ...machine.versions };
   const results: TrainingResult[] = [];
-  for (const { network, title, batchSize: standardSize } of trainings) {
+  const chosen = trainings.filter(({ title }) => title.includes(networks ?? ''));
+  if (chosen.length === 0) {
+    const titles = trainings.map(({ title }) => title).join('; ');
+    throw new RangeError(`No network has ${networks!} in its title; there are: ${titles}.`);
+  }
+  for (const { title, batchSize: standardSize, ...training } of chosen) {
+    const architecture = quick ? training.quick : training.architecture;
     const batchSize = quick ? quickBatchSize : standardSize;
     console.error(title);
-    const processes = optimizers.map(
-      ({ key, name }) => new ContenderProcess(name, nodeCommand(worker, key), environment),
+    const contenders = trainingContenders.filter(
+      (contender) => (python !== null || !contender.peer) && takesPart(contender, architecture),
+    );
+    const processes = contenders.map(
+      ({ name, command }) =>
+        new ContenderProcess(name, command(python ?? ''), {
+          ...threadVariables(threads),
+          ...oneDnn,
+        }),
     );
     try {
-      for (const [i, { key }] of optimizers.entries()) {
-        const input: TrainingInput = { network, optimizer: key, batchSize, quick };
-        const ready = await processes[i]!.ask('prepare', { input });
+      const lengths = sentenceLengths(architecture, batchSize);
+      for (const child of processes) {
+        const input: TrainingInput = { architecture, batchSize, lengths, threads };
+        const ready = await child.ask('prepare', { input });
         Object.assign(versions, ready.versions);
       }
       const times = await takeTurns(processes, rounds);
@@ -83,7 +134,7 @@ export async function runTrainings(options: {
         tensors: details['tensors'] as number,
         parameters: details['parameters'] as number,
         batchSize,
-        optimizers: optimizers.map(({ name }, i) => resultOf(name, batchSize, times[i]!)),
+        optimizers: contenders.map(({ name }, i) => resultOf(name, batchSize, times[i]!)),
       });
     } finally {
       await Promise.all(processes.map((child) => child.stop()));

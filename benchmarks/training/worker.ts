@@ -1,10 +1,10 @@
 /** Training steps of one network by one optimiser: batch, forward and backward pass, step. */
 import * as tf from '@tensorflow/tfjs-node';
-import { AliG } from '../../lib/index.js';
+import { AliG, crossEntropy } from '../../lib/index.js';
 import { PlainAliG } from '../contenders/plain-alig.js';
 import type { Details, Runner, Times } from '../worker/protocol.js';
 import type { OptimizerName, TrainingInput } from './list.js';
-import { makeNetwork, type Network } from './networks.js';
+import { makeNetwork } from './networks.js';
 
 const maxLearningRate = 0.01;
 const momentum = 0.9;
@@ -48,27 +48,19 @@ const steps: Readonly<
   },
 };
 
-function lossOf({ examples, shapes, classes, outputs }: Network): () => tf.Scalar {
-  return () => {
-    const inputs = examples.inputs.map((values, i) => tf.tensor(values, shapes[i]));
-    const labels = tf.oneHot(tf.tensor1d(examples.labels, 'int32'), classes);
-    return tf.losses.softmaxCrossEntropy(labels, outputs(inputs));
-  };
-}
-
-export function prepare(_name: string, input: unknown): Promise<Runner> {
-  const { network: networkName, optimizer, batchSize, quick } = input as TrainingInput;
-  const network = makeNetwork(networkName, batchSize, quick);
-  const { variables } = network;
-  const makeLoss = lossOf(network);
-  const step = steps[optimizer](variables);
+export function prepare(name: string, input: unknown): Promise<Runner> {
+  const { variables, labels, scores } = makeNetwork(input as TrainingInput);
+  const list = [...variables];
+  const step = steps[name as OptimizerName](list);
+  const makeLoss = (): tf.Scalar =>
+    crossEntropy(tf.tensor1d(labels, 'int32'), scores()).mean<tf.Scalar>();
   const turn = (count: number): Times => {
     let gradientTime = 0;
     let stepTime = 0;
     const start = performance.now();
     for (let i = 0; i < count; i++) {
       const before = performance.now();
-      const computed = tf.tidy(() => tf.variableGrads(makeLoss, variables));
+      const computed = tf.tidy(() => tf.variableGrads(makeLoss, list));
       const between = performance.now();
       step(computed);
       tf.dispose(computed.grads);
@@ -82,8 +74,8 @@ export function prepare(_name: string, input: unknown): Promise<Runner> {
     return { step: total / count, gradients: gradientTime / count, optimizer: stepTime / count };
   };
   const details = (): Details => ({
-    tensors: variables.length,
-    parameters: variables.reduce((sum, { size }) => sum + size, 0),
+    tensors: list.length,
+    parameters: list.reduce((sum, { size }) => sum + size, 0),
   });
   const { binding } = tf.backend() as unknown as { binding: { TF_Version: string } };
   return Promise.resolve({

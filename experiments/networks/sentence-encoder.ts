@@ -14,7 +14,7 @@ function statesOf(sentences: Sentences, weights: LstmWeights, backwards: boolean
   const [batch, , embedding] = words.shape;
   const count = longest(sentences);
   const lengths = tf.tensor2d(Array.from(sentences.lengths), [batch, 1]);
-  const units = weights.recurrentKernel.shape[0]!;
+  const units = weights.recurrentKernel.shape[0];
   let hidden: tf.Tensor = tf.zeros([batch, units]);
   let cell: tf.Tensor = tf.zeros([batch, units]);
   const states: tf.Tensor[] = [];
