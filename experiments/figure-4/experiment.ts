@@ -37,7 +37,7 @@ function column({ title, task, batchSize, trial, final }: Panel): Column {
     title,
     searches: [
       row('sgd', { learningRate: powersOfTen(-3, 0), momentum, nesterov: [true] }),
-      row('adam', { learningRate: powersOfTen(-4, -2) }),
+      row('adam', { learningRate: powersOfTen(-4, -1) }),
       row('adagrad', { learningRate: powersOfTen(-2, 0) }),
       row('alig', { maxLearningRate: powersOfTen(-2, 1), momentum }),
     ],

@@ -24,8 +24,8 @@ const batchSize = 128;
 const momentum = [0.9];
 
 /**
- * The methods with what is searched. Of a rate the paper says only "a power of 10": these are the
- * published code's choice and its neighbours.
+ * The methods with what is searched. Of a rate the paper says only "a power of 10": the published code's
+ * choices are among these.
  */
 function rows({ weightDecays, learningRates, radius, ...size }: Size): Search[] {
   const weightDecay = weightDecays;
@@ -35,14 +35,14 @@ function rows({ weightDecays, learningRates, radius, ...size }: Size): Search[] 
     loss: Search['loss'] = 'crossEntropy',
   ): Search => ({ ...size, method, loss, values, batchSizes: [batchSize] });
   return [
-    row('adagrad', { learningRate: powersOfTen(-3, -1), weightDecay }),
-    row('adam', { learningRate: powersOfTen(-5, -3), weightDecay }),
-    row('amsgrad', { learningRate: powersOfTen(-5, -3), weightDecay }),
-    row('bpgrad', { learningRate: powersOfTen(-3, -1), momentum, weightDecay }),
-    row('dfw', { learningRate: powersOfTen(-3, -1), weightDecay }, 'hinge'),
+    row('adagrad', { learningRate: powersOfTen(-3, 0), weightDecay }),
+    row('adam', { learningRate: powersOfTen(-5, -2), weightDecay }),
+    row('amsgrad', { learningRate: powersOfTen(-5, -2), weightDecay }),
+    row('bpgrad', { learningRate: powersOfTen(-3, 0), momentum, weightDecay }),
+    row('dfw', { learningRate: powersOfTen(-3, 0), weightDecay }, 'hinge'),
     row('l4adam', { fraction: [0.0015, 0.015, 0.15], weightDecay }),
     row('l4mom', { fraction: [0.0015, 0.015, 0.15], weightDecay }),
-    row('alig', { maxLearningRate: powersOfTen(-2, 0), momentum, maxNorm: [radius] }),
+    row('alig', { maxLearningRate: powersOfTen(-2, 1), momentum, maxNorm: [radius] }),
     row('sgd', {
       learningRate: learningRates,
       momentum,

@@ -22,7 +22,7 @@ const maxGradientNorm = [5];
 
 /**
  * The methods with what is searched, for a loss; no weight decays. Of a rate the paper says only "a
- * power of ten": these are the published code's choices, for both losses, and their neighbours.
+ * power of ten": the published code's choices are among these.
  */
 function rows(loss: 'crossEntropy' | 'hinge', size: Size): Search[] {
   const row = (
@@ -30,9 +30,9 @@ function rows(loss: 'crossEntropy' | 'hinge', size: Size): Search[] {
     values: Readonly<Record<string, readonly HyperParameter[]>>,
   ): Search => ({ ...size, method, loss, values, batchSizes: [batchSize] });
   return [
-    row('adagrad', { learningRate: powersOfTen(-3, -1), maxGradientNorm }),
-    row('adam', { learningRate: powersOfTen(-5, -3), maxGradientNorm }),
-    row('amsgrad', { learningRate: powersOfTen(-5, -3), maxGradientNorm }),
+    row('adagrad', { learningRate: powersOfTen(-3, 0), maxGradientNorm }),
+    row('adam', { learningRate: powersOfTen(-5, -2), maxGradientNorm }),
+    row('amsgrad', { learningRate: powersOfTen(-5, -2), maxGradientNorm }),
     row('bpgrad', { learningRate: powersOfTen(-1, 1) }),
     ...(loss === 'hinge' ? [row('dfw', { learningRate: powersOfTen(-1, 1) })] : []),
     row('l4adam', { fraction: [0.015, 0.15] }),
@@ -40,7 +40,7 @@ function rows(loss: 'crossEntropy' | 'hinge', size: Size): Search[] {
     row('alig-infinity', { maxLearningRate: [null], momentum: [0] }),
     row('alig', { maxLearningRate: powersOfTen(-1, 1), momentum: [0] }),
     row('sgd', {
-      learningRate: powersOfTen(-1, 0),
+      learningRate: powersOfTen(-2, 1),
       maxGradientNorm,
       schedule: ['infersent'],
     }),

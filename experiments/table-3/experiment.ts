@@ -31,8 +31,8 @@ interface ColumnSize {
 const momentum = [0.9];
 
 /**
- * The methods with what is searched. Of a rate the paper says only "a power of 10": these are the
- * published code's choices and their neighbours.
+ * The methods with what is searched. Of a rate the paper says only "a power of 10": the published code's
+ * choices are among these.
  */
 function rows(size: ColumnSize): Search[] {
   const { task, batchSizes, trial, final, seeds, otherSeeds } = size;
@@ -40,7 +40,7 @@ function rows(size: ColumnSize): Search[] {
   const weightDecay = size.weightDecays;
   const cell = { task, loss: 'crossEntropy' as const, batchSizes, trial, final, seeds: otherSeeds };
   const adaptive = { ...cell, seedsIfBest: seeds };
-  const learningRate = powersOfTen(-4, -2);
+  const learningRate = powersOfTen(-4, -1);
   const fraction = [0.015, 0.15];
   return [
     { ...adaptive, method: 'amsgrad', values: { learningRate, weightDecay } },
@@ -54,7 +54,7 @@ function rows(size: ColumnSize): Search[] {
       ...cell,
       method: 'dfw',
       loss: 'smoothedHinge',
-      values: { learningRate: powersOfTen(-2, 0), momentum, weightDecay },
+      values: { learningRate: powersOfTen(-2, 1), momentum, weightDecay },
     },
     { ...cell, method: 'l4adam', values: { fraction, weightDecay } },
     { ...cell, method: 'l4mom', values: { fraction, weightDecay } },

@@ -50,10 +50,11 @@ function methodOf(
   return {
     name,
     title,
-    optimizer({ hyperParameters: { schedule, ...hyperParameters } }) {
+    optimizer({ hyperParameters }) {
+      const own = Object.entries(hyperParameters).filter(([key]) => key !== 'schedule');
       return createOptimizer(
         optimizerName,
-        hyperParameters as unknown as HyperParameters[typeof optimizerName],
+        Object.fromEntries(own) as unknown as HyperParameters[typeof optimizerName],
       );
     },
     schedule({ hyperParameters: { schedule, learningRate }, training }) {

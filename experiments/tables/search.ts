@@ -104,18 +104,23 @@ export function choose(search: Search, runs: readonly FinishedRun[], criterion: 
   return { search, trials, best, score: scoreOf(best, criterion) };
 }
 
+/** The best of those searches of a task and a loss that then have more seeds; of equals the first. */
+function bestOfGroup(chosen: readonly Chosen[], { task, loss }: Search): Chosen | undefined {
+  return chosen
+    .filter(({ search }) => search.seedsIfBest !== undefined)
+    .filter(({ search }) => search.task === task && search.loss === loss)
+    .reduce<Chosen | undefined>(
+      (best, other) => (best === undefined || other.score > best.score ? other : best),
+      undefined,
+    );
+}
+
 /** The final runs of chosen settings, by the searches. */
 export function finalsOf(chosen: readonly Chosen[]): TrainingRunSpecification[][] {
-  return chosen.map(({ search, best, score }) => {
-    const { task, loss, seeds, seedsIfBest, final } = search;
-    const isBest = chosen.every(
-      (other) =>
-        other.search.seedsIfBest === undefined ||
-        other.search.task !== task ||
-        other.search.loss !== loss ||
-        other.score <= score,
-    );
-    const count = seedsIfBest !== undefined && isBest ? seedsIfBest : seeds;
+  return chosen.map((each) => {
+    const { search, best } = each;
+    const { seeds, seedsIfBest = seeds, final } = search;
+    const count = bestOfGroup(chosen, search) === each ? seedsIfBest : seeds;
     const { method, hyperParameters, training } = best.header.configuration;
     return Array.from({ length: count }, (_, index) =>
       specifyTraining({

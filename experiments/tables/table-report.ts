@@ -74,10 +74,15 @@ function exponential(value: Spread | null): string {
   return value === null ? '-' : value.mean.toExponential(2);
 }
 
+function describeValue(value: HyperParameter): string {
+  return typeof value === 'number' && value !== 0 && value < 1e-3
+    ? value.toExponential()
+    : String(value ?? 'none');
+}
+
 function describeHyperParameters({ hyperParameters, batchSize }: Setting): string {
   const parts = Object.entries(hyperParameters).map(
-    ([name, value]) =>
-      `${name} ${typeof value === 'number' && value < 1e-3 ? value.toExponential() : String(value ?? 'none')}`,
+    ([name, value]) => `${name} ${describeValue(value)}`,
   );
   return [...parts, `batchSize ${batchSize}`].join(', ');
 }

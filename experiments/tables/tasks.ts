@@ -63,7 +63,7 @@ const mnist: Images = {
   name: 'mnist',
   title: 'MNIST at 32 x 32 x 3 in place of SVHN',
   augmentation: null,
-  load: (_, { anySize, ...sizes }) => loadMnist32(sizes),
+  load: (_, sizes) => loadMnist32(sizes),
 };
 
 /** A network for images of so many classes. */
