@@ -4,8 +4,8 @@ import { SeededRandom } from '../runner/seeded-random.js';
 
 /** The weights of a batch normalisation, each [channels]. */
 export interface NormalisationWeights {
-  readonly scale: tf.Variable<tf.Rank.R1>;
-  readonly offset: tf.Variable<tf.Rank.R1>;
+  readonly scale: tf.Tensor1D;
+  readonly offset: tf.Tensor1D;
   readonly runningMean: tf.Variable<tf.Rank.R1>;
   readonly runningVariance: tf.Variable<tf.Rank.R1>;
 }

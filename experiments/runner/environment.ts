@@ -40,6 +40,8 @@ export function prepareTensorFlowEnvironment(threads?: number): void {
     process.env['TF_NUM_INTEROP_THREADS'] ??= String(threads);
   }
   process.env['TF_DETERMINISTIC_OPS'] ??= '1';
+  // TensorFlow's default depends on the processor: docs/networks.md says what it costs where it is off.
+  process.env['TF_ENABLE_ONEDNN_OPTS'] ??= '1';
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
 }
 
