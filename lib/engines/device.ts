@@ -1,6 +1,6 @@
 import { addonState } from '#addon';
 import { lazyReport, RESULT_WORDS, unpackReport, type StepReport } from '../step/report.js';
-import { packGroups, packStep, type RuleStep } from '../step/rule-step.js';
+import { packGroups, packStep, smallestLossOf, type RuleStep } from '../step/rule-step.js';
 import { memoryOf, type DeviceBuffer } from './device-buffer.js';
 
 /**
@@ -39,5 +39,6 @@ export function enqueueDeviceStep(
  */
 export function stepDeviceBuffers(...step: Parameters<typeof enqueueDeviceStep>): StepReport {
   const read = enqueueDeviceStep(...step);
-  return lazyReport('native-cuda', () => unpackReport(read(), 'native-cuda')).report;
+  const smallestLoss = smallestLossOf(step[4]);
+  return lazyReport('native-cuda', () => unpackReport(read(), 'native-cuda', smallestLoss)).report;
 }

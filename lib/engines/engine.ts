@@ -1,4 +1,4 @@
-import { reshape, type Tensor, type Variable } from '@tensorflow/tfjs-core';
+import { getBackend, keep, reshape, type Tensor, type Variable } from '@tensorflow/tfjs-core';
 import type { Suspect } from '../step/non-finite.js';
 import type { DeferredOutcome, StepReport } from '../step/report.js';
 import type { RuleStep } from '../step/rule-step.js';
@@ -57,8 +57,14 @@ export function replaceValue(variable: Variable, value: Tensor): void {
   value.dispose();
 }
 
+/** Whether the backend computes while JavaScript goes on: reading waits for all that is queued. */
+export function backendAnswersLater(): boolean {
+  return ['webgl', 'webgpu'].includes(getBackend());
+}
+
 /**
- * The values of an array of state, in an array of their own.
+ * The values of an array of state as they are at the call, in an array of their own: a step may be
+ * made before the promise is fulfilled.
  *
  * NOTE [state is read through a fresh handle]
  * On a GPU TensorFlow keeps the host copy of a tensor's first read with the tensor's handle, and a
@@ -68,11 +74,24 @@ export function replaceValue(variable: Variable, value: Tensor): void {
  * this is the only place where state is. (A clone would not do: tfjs-node gives it the same
  * handle.)
  */
-export async function readState(state: Tensor): Promise<Float32Array> {
-  const view = reshape(state, [state.size]);
+export function readState(state: Tensor): Promise<Float32Array> {
+  const view = keep(reshape(state, [state.size]));
+  if (backendAnswersLater()) {
+    // There a step never writes in place, and the view holds what it has replaced.
+    return view.data<'float32'>().then(
+      (values) => {
+        view.dispose();
+        return values.slice();
+      },
+      (error: unknown) => {
+        view.dispose();
+        throw error;
+      },
+    );
+  }
   try {
     // On the cpu backend this is the real array.
-    return (await view.data<'float32'>()).slice();
+    return Promise.resolve(view.dataSync<'float32'>().slice());
   } finally {
     view.dispose();
   }

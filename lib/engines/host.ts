@@ -1,8 +1,14 @@
 import { addonState } from '#addon';
 import { warnOnce } from '../platform/warn-once.js';
 import { referenceStep } from '../step/reference.js';
-import { RESULT_WORDS, unpackReport, unpackScalars, type StepReport } from '../step/report.js';
-import { packGroups, packStep, type RuleStep } from '../step/rule-step.js';
+import {
+  RESULT_WORDS,
+  unpackReport,
+  unpackScalars,
+  type EngineName,
+  type StepReport,
+} from '../step/report.js';
+import { packGroups, packStep, smallestLossOf, type RuleStep } from '../step/rule-step.js';
 
 /**
  * One step over host arrays, in place: by the native add-on, or by the reference step in TypeScript
@@ -17,15 +23,19 @@ export function stepHostArrays(
   loss: number,
   step: RuleStep,
 ): { readonly report: StepReport; readonly scalars: Float64Array } {
+  const read = (result: Int32Array, engine: EngineName) => ({
+    report: unpackReport(result, engine, smallestLossOf(step)),
+    scalars: unpackScalars(result),
+  });
   const found = addonState();
   if (found.addon) {
     const result = new Int32Array(RESULT_WORDS);
     const words = packStep(step);
     found.addon.step(parameters, gradients, state, packGroups(step), loss, words, result);
-    return { report: unpackReport(result, 'native-cpu'), scalars: unpackScalars(result) };
+    return read(result, 'native-cpu');
   }
   // A browser has none to miss.
   if (found.attempts.length > 0) warnOnce(found.report);
   const result = referenceStep(parameters, gradients, state, loss, step);
-  return { report: unpackReport(result, 'typescript'), scalars: unpackScalars(result) };
+  return read(result, 'typescript');
 }

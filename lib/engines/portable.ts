@@ -2,8 +2,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { PortableTensor } from '../rules/rule.js';
 import { finiteNorm, scaledNorm } from '../rules/scaled-norm.js';
 import { lazyReport, reportOf } from '../step/report.js';
-import { MOST_SCALARS } from '../step/rule-step.js';
+import { MOST_SCALARS, smallestLossOf } from '../step/rule-step.js';
 import {
+  backendAnswersLater,
   replaceValue,
   type StepScalars,
   type TensorEngine,
@@ -135,14 +136,12 @@ function compute(step: TensorStep): Computed {
   return { parameters, state: updated.state, scalars: updated.scalars, report };
 }
 
-/** Whether the backend computes while JavaScript goes on: reading waits for all that is queued. */
-export function backendAnswersLater(): boolean {
-  return ['webgl', 'webgpu'].includes(tf.getBackend());
-}
-
-function readReport(tensor: tf.Tensor): Pick<TensorStepOutcome, 'report' | 'deferred'> {
+function readReport(
+  tensor: tf.Tensor,
+  smallestLoss: number,
+): Pick<TensorStepOutcome, 'report' | 'deferred'> {
   if (!backendAnswersLater()) {
-    const report = reportOf(tensor.dataSync<'float32'>(), 'portable');
+    const report = reportOf(tensor.dataSync<'float32'>(), 'portable', smallestLoss);
     tensor.dispose();
     return { report, deferred: null };
   }
@@ -150,7 +149,7 @@ function readReport(tensor: tf.Tensor): Pick<TensorStepOutcome, 'report' | 'defe
   tf.keep(tensor);
   let fields: Float32Array | undefined;
   const { report, outcome } = lazyReport('portable', () =>
-    reportOf(fields ?? tensor.dataSync<'float32'>(), 'portable'),
+    reportOf(fields ?? tensor.dataSync<'float32'>(), 'portable', smallestLoss),
   );
   // Asked for at once, so that the tensor goes away also where nobody looks at the report.
   tensor.data<'float32'>().then(
@@ -176,7 +175,7 @@ export const stepPortably: TensorEngine = (step) => {
     replaceValue(variable, parameters[i]!);
   });
   return {
-    ...readReport(report),
+    ...readReport(report, smallestLossOf(step)),
     newState: state.length > 0 ? state : null,
     newScalars: portableScalars(step, scalars),
   };

@@ -1,7 +1,7 @@
 import { backend, scalar, tensor1d, type Tensor, type Variable } from '@tensorflow/tfjs-core';
 import { addonState } from '#addon';
 import { unpackReport, unpackScalars, wasWritten, type EngineName } from '../step/report.js';
-import { packGroups, packStep } from '../step/rule-step.js';
+import { packGroups, packStep, smallestLossOf } from '../step/rule-step.js';
 import { hostScalars, replaceValue, type TensorEngine } from './engine.js';
 
 /** What tfjs-node's backend has beyond tfjs's KernelBackend (nodejs_kernel_backend.ts). */
@@ -113,7 +113,7 @@ export function tensorFlowEngine({ opName, engine }: StepOp): TensorEngine {
     const resultTensor = outputs.at(-1)!;
     // The op has finished, also on a GPU, and its result is in host memory: 16 numbers, 3 us.
     const result = resultTensor.dataSync<'int32'>();
-    const report = unpackReport(result, engine);
+    const report = unpackReport(result, engine, smallestLossOf(step));
     const newScalars = unpackScalars(result);
     resultTensor.dispose();
 

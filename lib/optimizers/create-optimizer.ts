@@ -78,6 +78,8 @@ const makers: {
       'lowerBound',
       'adjustedMomentum',
       'groups',
+      'onNonFinite',
+      'maxSkippedSteps',
       'maxNorm',
     ]);
     const { maxNorm = null, ...options } = hyperParameters;

@@ -2,6 +2,7 @@
 import { engine, Variable } from '@tensorflow/tfjs-core';
 import type { Numbers } from '../rules/rule.js';
 import { checkOptionNames, checkSetting, shown, type settingSchemas } from '../step/settings.js';
+import { matchSaved } from './match-saved.js';
 
 /** Settings of some variables, in place of the optimiser's own. */
 export interface ParameterGroup {
@@ -94,8 +95,8 @@ export class ParameterGroups {
   private readonly groupOf = new WeakMap<Variable, number>();
   /** Whether variables were assigned already. */
   private started = false;
-  /** The names of the known variables are those of another session. */
-  private matchedByOrder = false;
+  /** The known variables that steps have named. */
+  private readonly found = new Map<KnownVariable, Variable>();
 
   /**
    * @param owner Is named in errors.
@@ -175,15 +176,21 @@ export class ParameterGroups {
    */
   saved(variables: readonly Variable[]): SavedGroups | null {
     if (this.groups.length === 0) return null;
-    // A first step that was refused has named none.
-    const known: readonly KnownVariable[] =
-      variables.length > 0
-        ? variables.map((variable) => ({
-            name: variable.name,
-            shape: variable.shape,
-            group: this.groupOf.get(variable) ?? -1,
-          }))
-        : this.known;
+    // In the order in which they were saved; one that is frozen may have been named by no step yet.
+    const loaded = this.known.flatMap((each) => {
+      const variable = this.found.get(each);
+      return variable?.isDisposed ? [] : [{ ...each, name: variable?.name ?? each.name }];
+    });
+    const found = new Set(this.found.values());
+    const others = variables.filter((variable) => !found.has(variable));
+    const known: readonly KnownVariable[] = [
+      ...loaded,
+      ...others.map((variable) => ({
+        name: variable.name,
+        shape: variable.shape,
+        group: this.groupOf.get(variable) ?? -1,
+      })),
+    ];
     return {
       variables: known.map(({ name, shape }) => ({ name: saved(name), shape: [...shape] })),
       groups: this.groups.map(({ references, overrides }, i) => ({
@@ -267,25 +274,17 @@ export class ParameterGroups {
     return found[0] ?? -1;
   }
 
-  /**
-   * The variables as the saved groups know them, as saved state finds its variables: by name where
-   * all names were saved, else by order, at the first step.
-   */
+  /** The variables as the saved groups know them, found as saved state finds its variables. */
   private knownAmong(variables: readonly Variable[]): (KnownVariable | undefined)[] {
-    if (this.matchedByOrder) return [];
-    const byName = new Map(this.known.map((each) => [each.name, each]));
-    let found = variables.map(({ name }) => byName.get(name));
-    const byOrder = this.known.length > 0 && !this.started && found.includes(undefined);
-    if (byOrder) {
-      if (this.known.length !== variables.length) {
-        throw new RangeError(
-          `${this.owner}: the saved groups are those of ${this.known.length} variables, but there ` +
-            `are ${variables.length} variables; they belong to another model or another list of ` +
-            'variables: make the optimiser with groups for these.',
-        );
-      }
-      found = [...this.known];
-    }
+    const left = this.known.filter((each) => !this.found.has(each));
+    if (left.length === 0) return [];
+    const found = matchSaved(
+      this.owner,
+      'the saved groups are those of',
+      left,
+      variables,
+      this.started,
+    ).map((place) => (place === undefined ? undefined : left[place]));
     found.forEach((known, i) => {
       const { name, shape } = variables[i]!;
       if (!known || String(known.shape) === String(shape)) return;
@@ -295,7 +294,9 @@ export class ParameterGroups {
           'another model: make the optimiser with groups for this one.',
       );
     });
-    this.matchedByOrder = byOrder;
+    found.forEach((known, i) => {
+      if (known) this.found.set(known, variables[i]!);
+    });
     return found;
   }
 }

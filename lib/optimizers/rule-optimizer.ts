@@ -3,9 +3,7 @@ import {
   dispose,
   keep,
   Optimizer,
-  scalar,
   Tensor,
-  tensor1d,
   tidy,
   type Scalar,
   type serialization,
@@ -19,32 +17,35 @@ import {
 } from '../constraints/constraint.js';
 import { engineOfBackend } from '../engines/choose.js';
 import {
+  backendAnswersLater,
   hostScalars,
   replaceValue,
   suspectsOf,
   type StepScalars,
   type TensorStep,
 } from '../engines/engine.js';
-import { backendAnswersLater } from '../engines/portable.js';
 import type { Group, Numbers, Rule } from '../rules/rule.js';
 import { checkLoss, checkVariable, lossForBackend } from '../step/checks.js';
+import { hostTensor } from '../step/host-tensor.js';
 import { whereNotFinite } from '../step/non-finite.js';
 import {
   checkOutcome,
-  NonFiniteError,
   wasWritten,
   type DeferredOutcome,
+  type NonFiniteError,
   type StepReport,
 } from '../step/report.js';
-import { MOST_SCALARS } from '../step/rule-step.js';
+import { MOST_SCALARS, smallestLossOf } from '../step/rule-step.js';
 import { checkOptionNames } from '../step/settings.js';
+import { warnOfBound } from './below-lower-bound.js';
 import { projectVariables } from './constraint-pass.js';
 import {
   gradientsByVariable,
-  variablesOf,
+  takesPart,
   type GradientList,
   type GradientMap,
 } from './gradients.js';
+import { MovingStatistics } from './moving-statistics.js';
 import type { Complete, Defaults } from './options.js';
 import {
   ParameterGroups,
@@ -52,7 +53,14 @@ import {
   type ParameterGroup,
   type SavedGroups,
 } from './parameter-groups.js';
-import { OptimizerState, type AddedSlots, type NamedTensor } from './state.js';
+import {
+  refusedStepDefaults,
+  RefusedSteps,
+  savedRefusedSteps,
+  wasRefused,
+  type RefusedStepOptions,
+} from './refused-steps.js';
+import { OptimizerState, type AddedSlots, type NamedTensor, type StateOfStep } from './state.js';
 
 /** An optimiser's options as the engines take them. */
 export interface RuleConfiguration {
@@ -67,14 +75,16 @@ export interface RuleConfiguration {
 }
 
 /** Options that every optimiser has. */
-export interface CommonOptions {
+export interface CommonOptions extends RefusedStepOptions {
   /**
    * The feasible set: `l2Ball(radius)`, which is part of the fused step; `box(lower, upper)`,
    * `nonNegative`, `simplex` or a function of the variables, which are a pass of its own after it;
    * `none` or null for none. Default: null.
    *
-   * It applies before the first step, as soon as the variables are known, and after each step. A
-   * function cannot be saved: a loaded optimiser asks for it before its first step.
+   * It covers the variables that a step names, with or without a gradient, but none that is not
+   * trainable. It applies after each step, and before the first one to the variables that it is
+   * given: `minimize` without a list of variables knows them only after it has called its function,
+   * and takes the first step from where they are. A function cannot be saved: a loaded optimiser asks for it before its first step.
    */
   constraint?: Constraint | null;
   /**
@@ -88,12 +98,8 @@ export interface CommonOptions {
 export const commonDefaults: Defaults<CommonOptions> & Complete<CommonOptions> = {
   constraint: null,
   groups: null,
+  ...refusedStepDefaults,
 };
-
-/** Whether a step ended with this error before it wrote anything. */
-function wasRefused(error: unknown): boolean {
-  return error instanceof NonFiniteError && !wasWritten(error.report);
-}
 
 /** Disposes of scalars that are not kept, where they are a tensor. */
 function discard(scalars: StepScalars): void {
@@ -125,6 +131,10 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
   private report: StepReport | null = null;
   /** How the last step ended where the device answers later (webgl, webgpu), until that was told. */
   private deferred: DeferredOutcome | null = null;
+  /** What the loss of the step that is being made may have changed; null: nothing is known of it. */
+  private statistics: MovingStatistics | null = null;
+  private readonly refusedSteps: RefusedSteps;
+  private warnedOfBound = false;
 
   /** As the engines take the options. */
   private configuration: RuleConfiguration;
@@ -151,6 +161,7 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
     super();
     this.configuration = configurationOf(options);
     this.projection = projectionOf(owner, options.constraint);
+    this.refusedSteps = new RefusedSteps(owner, options);
     const { rule, initialState } = this.configuration;
     // A rule may have settings that its optimiser does not offer.
     const names = rule.groupSettings.filter((name) => Object.hasOwn(options, name));
@@ -204,6 +215,12 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
     return super.iterations;
   }
 
+  /** The number of steps that were skipped (`onNonFinite: 'skip'`). Waits for the device to know. */
+  get skippedSteps(): number {
+    this.deferred?.error();
+    return this.refusedSteps.skipped;
+  }
+
   /**
    * What the last step did; null before the first one. Also set by a step that was refused. On
    * webgl and webgpu it is read from the device when one of its fields is first looked at, which
@@ -214,9 +231,10 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
   }
 
   /**
-   * Computes f and its gradients and makes one step.
+   * Computes f and its gradients and makes one step. f is called once.
    *
-   * @param f Computes the loss, a scalar, from the variables.
+   * @param f Computes the loss, a scalar, from the variables. Where the step is refused, what f has
+   * assigned to variables that are not trainable (moving statistics) is taken back.
    * @param returnCost Whether to return the loss; else null is returned. Default: false.
    * @param varList The variables to change. Default: all trainable ones.
    * @throws As {@link applyGradients}, and what tfjs throws where f does not give a scalar.
@@ -224,33 +242,35 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
   override minimize(f: () => Scalar, returnCost = false, varList?: Variable[]): Scalar | null {
     this.assertUsable();
     this.assertFunctionsGiven();
+    const wasConstrained = this.constrained;
     try {
-      if (varList) this.constrainOnce(varList);
-      let computed = this.computeGradients(f, varList);
+      // Without a list the variables become known with their gradients, and those belong to where
+      // the variables are: to call f again after a projection would take its batch twice.
+      if (varList) this.constrainOnce([...new Set(varList)].filter(takesPart));
+      else this.constrained = true;
+      this.statistics = new MovingStatistics();
+      const { value, grads } = this.computeGradients(f, varList);
       try {
-        if (!varList && this.constrainOnce(variablesOf(this.owner, Object.keys(computed.grads)))) {
-          // The gradients belong to parameters that were outside of the feasible set.
-          dispose(computed.grads);
-          computed.value.dispose();
-          computed = this.computeGradients(f);
-        }
-        const { value, grads } = computed;
         this.applyGradients(
           varList ? varList.map(({ name }) => ({ name, tensor: grads[name] })) : grads,
           { loss: value },
         );
       } catch (error) {
-        computed.value.dispose();
+        value.dispose();
         throw error;
       } finally {
-        dispose(computed.grads);
+        dispose(grads);
       }
-      if (returnCost) return computed.value;
-      computed.value.dispose();
+      if (returnCost) return value;
+      value.dispose();
       return null;
     } catch (error) {
       this.undoFirstProjection();
+      if (!varList && super.iterations === 0) this.constrained = wasConstrained;
       throw error;
+    } finally {
+      this.statistics?.dispose();
+      this.statistics = null;
     }
   }
 
@@ -262,7 +282,8 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
    * @param step.loss The loss that the gradients belong to, a number or a scalar tensor. Optimisers
    * that do not use it can do without; it is then NaN in the report.
    * @throws TypeError, RangeError or Error for bad arguments and NonFiniteError where the loss, a
-   * gradient or the step size is not finite: nothing was changed then, and the step does not count.
+   * gradient or the step size is not finite (unless that is skipped): the parameters and the state
+   * stay as they were then, and the step does not count.
    */
   override applyGradients(
     gradients: GradientMap | GradientList,
@@ -287,14 +308,16 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
       this.step(byVariable, given);
     } catch (error) {
       this.undoFirstProjection();
-      throw error;
+      if (!this.refusedSteps.skip(error)) throw error;
     }
   }
 
   /** The options, as JSON can hold them; {@link fromConfig} takes them back. */
   override getConfig(): serialization.ConfigDict {
+    const { onNonFinite, maxSkippedSteps, ...options } = this.options;
     return {
-      ...this.options,
+      ...options,
+      ...savedRefusedSteps({ onNonFinite, maxSkippedSteps }),
       constraint: savedConstraint(this.constraint),
       groups: this.parameterGroups.saved(this.state.variables) as serialization.ConfigDict | null,
     };
@@ -314,23 +337,24 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
   /**
    * The number of steps taken; where the rule has them its scalars (the bits of doubles, as int32)
    * and the number of steps that each variable has taken; then the arrays of state, those of one
-   * variable after the other, in the order in which the variables were given. They are real copies:
-   * later steps do not change them, and they are the caller's to dispose of. The copies lie in host
-   * memory, which is freed with the tensors: tfjs's model.save() asks for them and never disposes of
-   * them.
+   * variable after the other, in the order in which the variables were given. They are copies of the
+   * moment of the call, whatever is done before the promise is fulfilled, and lie in host memory,
+   * which the garbage collector frees: tfjs's model.save() asks for them and never disposes of them.
+   * An op on one makes it a tensor of the backend, which is the caller's to dispose of.
    */
   override async getWeights(): Promise<NamedTensor[]> {
     this.assertUsable();
     const { rule } = this.configuration;
+    // All of it before anything is waited for: the next step may be made meanwhile.
+    const { iterations } = this;
+    const scalars = hostScalars(this.scalars).slice(0, rule.scalars.length);
     const { tensors, steps } = await this.state.copies();
-    const weights: NamedTensor[] = [{ name: 'iter', tensor: scalar(this.iterations, 'int32') }];
-    if (rule.scalars.length > 0) {
-      const scalars = hostScalars(this.scalars).subarray(0, rule.scalars.length);
-      weights.push({ name: scalarsName, tensor: tensor1d(wordsOf(scalars), 'int32') });
-    }
-    if (rule.usesStepNumber) {
-      weights.push({ name: stepsName, tensor: tensor1d(steps, 'int32') });
-    }
+    const weights = [{ name: 'iter', tensor: hostTensor(Int32Array.of(iterations), []) }];
+    const add = (name: string, values: Int32Array) => {
+      weights.push({ name, tensor: hostTensor(values, [values.length]) });
+    };
+    if (rule.scalars.length > 0) add(scalarsName, wordsOf(scalars));
+    if (rule.usesStepNumber) add(stepsName, Int32Array.from(steps));
     return [...weights, ...tensors];
   }
 
@@ -385,34 +409,30 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
   }
 
   private step(given: ReadonlyMap<Variable, Tensor | null>, givenLoss: number | Tensor): void {
-    const { owner, configuration } = this;
+    const { configuration } = this;
     const { maxNorm, pass } = this.projection;
     this.constrainOnce([...given.keys()]);
     const stepNumber = super.iterations + 1;
     const added = this.state.add([...given.keys()]);
-    const { variables } = this.state;
+    const state = this.state.of(given);
+    const { variables } = state;
     // What a device that answers later may turn out to have left alone.
     let beforeStep: Tensor[] | null = null;
     let loss = givenLoss;
     let taken = false;
     try {
-      // State may lie on another backend: where variables move, tfjs leaves it behind.
-      for (const variable of variables) {
-        if (!given.has(variable)) {
-          checkVariable(() => `${owner}: variable '${variable.name}'`, variable);
-        }
-      }
       if (this.computeLoss) loss = this.computedLoss(this.computeLoss);
       const gradients = variables.map((variable) => given.get(variable) ?? null);
       const input: TensorStep = {
         rule: configuration.rule,
         settings: configuration.settingsOfStep?.(stepNumber) ?? configuration.settings,
         maxNorm,
-        ...this.groups(variables, gradients),
+        ...this.groups(state, gradients),
         variables,
         gradients,
-        state: this.state.tensors,
-        stateInPlace: this.state.writable,
+        // It may lie on another backend: where variables move, tfjs leaves it behind.
+        state: state.tensors,
+        stateInPlace: state.writable,
         loss: lossForBackend(loss),
         stepNumber,
         scalars: this.scalars,
@@ -423,25 +443,35 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
       const { report, deferred, newState, newScalars } = engineOfBackend()(input);
       this.report = report;
       this.deferred = deferred;
-      if (newState) this.state.replace(newState);
+      if (newState) state.replace(newState);
       taken = deferred !== null || wasWritten(report);
       if (taken) this.replaceScalars(newScalars);
       else discard(newScalars);
       const count = () => {
         this.incrementIterations();
-        this.state.countStep((variable) => Boolean(given.get(variable)));
+        this.refusedSteps.taken();
+        state.countStep((variable) => Boolean(given.get(variable)));
       };
+      const smallestLoss = smallestLossOf(input);
+      const { statistics } = this;
       if (deferred) {
-        deferred.whenKnown((error) => {
-          this.endDeferredStep(error, added, count);
+        this.statistics = null;
+        deferred.whenKnown((error, known) => {
+          this.endDeferredStep(error, added, count, statistics);
+          this.checkBound(known, smallestLoss);
         });
+        if (this.refusedSteps.skips) deferred.letRead();
         if (pass) projectVariables(pass, variables, beforeStep, false);
         return;
       }
       if (taken) {
         count();
         this.endFirstProjection(true);
+      } else {
+        statistics?.restore();
+        this.statistics = null;
       }
+      this.checkBound(report, smallestLoss);
       checkOutcome(report, () => whereNotFinite(report, suspectsOf(input)));
       if (pass) {
         this.report = { ...report, projected: projectVariables(pass, variables, null, true) };
@@ -469,7 +499,7 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
    * have a gradient make one: a row is part of the mean step size that is reported.
    */
   private groups(
-    variables: readonly Variable[],
+    { variables, steps: stepCounts }: StateOfStep,
     gradients: readonly (Tensor | null)[],
   ): Pick<TensorStep, 'groups' | 'groupOf'> {
     const { rule, groupSettings } = this.configuration;
@@ -477,7 +507,7 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
     const rows: Group[] = [];
     const rowNumbers = new Map<number, number>();
     const groupOf = new Int32Array(variables.length);
-    this.state.steps.forEach((steps, i) => {
+    stepCounts.forEach((steps, i) => {
       if (!gradients[i]) return;
       const stepNumber = rule.usesStepNumber ? steps + 1 : 1;
       const group = groupNumbers[i]!;
@@ -505,12 +535,27 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
     error: NonFiniteError | null,
     added: AddedSlots,
     count: () => void,
+    statistics: MovingStatistics | null,
   ): void {
-    if (this.disposed) return;
     const refused = wasRefused(error);
+    if (refused) statistics?.restore();
+    else statistics?.dispose();
+    if (refused && this.statistics) {
+      // The loss of the next step has been computed meanwhile, and has gone on from bad statistics.
+      this.statistics.dispose();
+      this.statistics = new MovingStatistics();
+    }
+    if (this.disposed) return;
     if (refused) this.state.remove(added);
     else count();
     this.endFirstProjection(!refused);
+  }
+
+  /** Warns of the first loss that is smaller than the step size is made for. */
+  private checkBound(report: StepReport, smallestLoss: number): void {
+    if (this.warnedOfBound || !report.belowLowerBound || !wasWritten(report)) return;
+    this.warnedOfBound = true;
+    warnOfBound(this.owner, this.options, smallestLoss, report);
   }
 
   private assertUsable(): void {
@@ -532,16 +577,13 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
     if (!deferred) return;
     const error = deferred.error();
     this.deferred = null;
-    if (error && !deferred.told()) throw error;
+    if (error && !deferred.told() && !this.refusedSteps.skip(error)) throw error;
   }
 
-  /**
-   * Projects the variables on the constraint before the first step; says whether that may have
-   * moved them. A device that has not finished is not asked: it would have to be waited for.
-   */
-  private constrainOnce(variables: readonly Variable[]): boolean {
+  /** Projects the variables on the constraint before the first step. */
+  private constrainOnce(variables: readonly Variable[]): void {
     // A list without variables is refused later, and is no first step.
-    if (this.constrained || variables.length === 0) return false;
+    if (this.constrained || variables.length === 0) return;
     // Its variables may still have to be brought back.
     this.raiseDeferredError();
     const { configuration } = this;
@@ -553,10 +595,13 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
       });
     }
     this.constrained = true;
-    if (!hasConstraint) return false;
+    if (!hasConstraint) return;
     this.unprojected = variables.map((variable) => ({ variable, value: keep(clone(variable)) }));
-    if (pass) return projectVariables(pass, variables, null, !backendAnswersLater());
-    const { report, deferred, newScalars } = engineOfBackend()({
+    if (pass) {
+      projectVariables(pass, variables, null, false);
+      return;
+    }
+    const { newScalars } = engineOfBackend()({
       rule: configuration.rule,
       settings: configuration.settings,
       maxNorm,
@@ -571,7 +616,6 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
       scalars: this.scalars,
     });
     discard(newScalars);
-    return deferred !== null || report.projected;
   }
 
   /** After an error: brings back the parameters unless a step has been made with them. */

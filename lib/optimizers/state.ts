@@ -1,15 +1,15 @@
 import {
-  clone,
   dispose,
   fill,
   keep,
-  tensor as makeTensor,
   type NamedTensorMap,
   type Tensor,
   type Variable,
 } from '@tensorflow/tfjs-core';
 import { readState } from '../engines/engine.js';
 import { checkTensor, isOnCurrentBackend } from '../step/checks.js';
+import { cloned, hostTensor } from '../step/host-tensor.js';
+import { isMadeUp, matchSaved } from './match-saved.js';
 
 /** A tensor with its name, as tf.Optimizer's getWeights and setWeights exchange them. */
 export interface NamedTensor {
@@ -17,57 +17,37 @@ export interface NamedTensor {
   tensor: NamedTensorMap[string];
 }
 
-/** What belongs to one variable. */
-interface Kept {
+/** A variable's arrays of state, in the list that is saved. */
+interface Slot {
+  /** Null: restored state whose variable no step has named yet. */
+  variable: Variable | null;
+  /** Of the variable, or of the one that it was saved for. */
+  name: string;
   /** The rule's arrays of state. */
-  readonly state: readonly Tensor[];
-  /** Steps that the variable has taken. */
-  readonly steps: number;
-}
-
-/** A variable that the optimiser has been given, with what belongs to it. */
-interface Slot extends Kept {
-  readonly variable: Variable;
   state: readonly Tensor[];
+  /** Steps that the variable has taken. */
   steps: number;
+  /** The arrays came out of a step and nobody else has seen them. */
+  own: boolean;
 }
 
-/** Restored state whose variable no step has named yet. */
-interface Waiting extends Kept {
-  /** Of the variable that it was saved for. */
-  readonly name: string;
-}
+/** A slot that a step has named. */
+type NamedSlot = Slot & { variable: Variable };
 
-/** The slots that a step made at the end of the list. */
+/** What {@link OptimizerState.add} did. */
 export interface AddedSlots {
-  readonly slots: readonly Slot[];
-  /** What was waiting before. */
-  readonly waiting: readonly Waiting[];
+  /** Slots of variables that nothing was saved for. */
+  readonly made: readonly Slot[];
+  /** Slots that were waiting, with the names that they were saved for. */
+  readonly found: readonly { readonly slot: Slot; readonly savedName: string }[];
 }
 
 /** Saved state, checked to be complete. */
-export type SavedState = readonly Waiting[];
+export type SavedState = readonly Pick<Slot, 'name' | 'state' | 'steps'>[];
 
-/**
- * The variables that an optimiser has been given so far, in order, with the state of each. State
- * that was restored before the first step waits until a step names its variables.
- */
-export class OptimizerState {
-  private slots: Slot[] = [];
-  private readonly slotsByName = new Map<string, Slot>();
-  private waiting: readonly Waiting[] = [];
-  /** The tensors came out of a step and nobody else has seen them. */
-  private own = false;
-
-  /**
-   * `owner` is named in errors; `names` are those of the rule's arrays of state, which start at
-   * `initial`, 0 where it says nothing.
-   */
-  constructor(
-    private readonly owner: string,
-    private readonly names: readonly string[],
-    private readonly initial: Readonly<Record<string, number>> = {},
-  ) {}
+/** The state of those variables that a step names, in the order of the whole list. */
+export class StateOfStep {
+  constructor(private readonly slots: readonly NamedSlot[]) {}
 
   get variables(): Variable[] {
     return this.slots.map(({ variable }) => variable);
@@ -89,76 +69,118 @@ export class OptimizerState {
    * well), and what another backend holds can only be read: tfjs hands out a copy.
    */
   get writable(): boolean {
-    return this.own && this.slots.every(({ state }) => state.every(isOnCurrentBackend));
-  }
-
-  /**
-   * Makes slots for variables that are new and returns those; a variable that was disposed of gives
-   * up its slot. Throws a RangeError where restored state does not fit the variables.
-   */
-  add(variables: readonly Variable[]): AddedSlots {
-    this.forgetDisposed();
-    const { waiting } = this;
-    const unknown = variables.filter(({ name }) => !this.slotsByName.has(name));
-    const restored = this.waitingFor(unknown);
-    this.waiting = waiting.filter((each) => !restored.includes(each));
-    const slots = unknown.map((variable, i) => {
-      const state =
-        restored[i]?.state ??
-        this.names.map((name) => keep(fill(variable.shape, this.initial[name] ?? 0, 'float32')));
-      const slot: Slot = { variable, state, steps: restored[i]?.steps ?? 0 };
-      this.slots.push(slot);
-      this.slotsByName.set(variable.name, slot);
-      this.own = false;
-      return slot;
-    });
-    return { slots, waiting };
-  }
-
-  /** Takes back what {@link add} did for a step that was then refused. */
-  remove({ slots, waiting }: AddedSlots): void {
-    this.slots.length -= slots.length;
-    for (const { variable, state } of slots) {
-      this.slotsByName.delete(variable.name);
-      if (!waiting.some((each) => each.state === state)) dispose([...state]);
-    }
-    this.waiting = waiting;
+    return this.slots.every(({ own, state }) => own && state.every(isOnCurrentBackend));
   }
 
   /** Takes over the tensors that a step made, those of one variable after the other. */
   replace(tensors: readonly Tensor[]): void {
-    const count = this.names.length;
+    const count = tensors.length / this.slots.length;
     this.slots.forEach((slot, i) => {
       dispose([...slot.state]);
       slot.state = tensors.slice(i * count, (i + 1) * count).map((tensor) => keep(tensor));
+      slot.own = true;
     });
-    this.own = true;
   }
 
-  /** Counts a step of the variables that have a gradient; those of `add` alone where refused. */
+  /** Counts a step of the variables that have a gradient. */
   countStep(hasGradient: (variable: Variable) => boolean): void {
     for (const slot of this.slots) {
       if (hasGradient(slot.variable)) slot.steps++;
     }
   }
+}
 
-  /** Copies in host memory, which is freed with the tensors; named after the variables. */
-  async copies(): Promise<{ tensors: NamedTensor[]; steps: number[] }> {
-    const kept = [
-      ...this.slots.map(({ variable: { name }, state, steps }) => ({ name, state, steps })),
-      ...this.waiting,
-    ];
-    const tensors: NamedTensor[] = [];
-    for (const { name, state } of kept) {
-      for (const [k, tensor] of state.entries()) {
-        const values = await readState(tensor);
-        tensors.push({
-          name: `${name}/${this.names[k]!}`,
-          tensor: makeTensor(values, tensor.shape, 'float32'),
-        });
+function isNamed(slot: Slot): slot is NamedSlot {
+  return slot.variable !== null;
+}
+
+/**
+ * The variables that an optimiser has been given so far, in order, with the state of each. State
+ * that was restored before the first step waits in its place until a step names its variable.
+ */
+export class OptimizerState {
+  private slots: Slot[] = [];
+  private readonly slotsByName = new Map<string, NamedSlot>();
+
+  /**
+   * `owner` is named in errors; `names` are those of the rule's arrays of state, which start at
+   * `initial`, 0 where it says nothing.
+   */
+  constructor(
+    private readonly owner: string,
+    private readonly names: readonly string[],
+    private readonly initial: Readonly<Record<string, number>> = {},
+  ) {}
+
+  /** All that steps have named. */
+  get variables(): Variable[] {
+    return this.slots.filter(isNamed).map(({ variable }) => variable);
+  }
+
+  /** The state of these variables, each of which has a slot. */
+  of(variables: ReadonlyMap<Variable, unknown>): StateOfStep {
+    return new StateOfStep(
+      this.slots.filter((slot): slot is NamedSlot => isNamed(slot) && variables.has(slot.variable)),
+    );
+  }
+
+  /**
+   * Makes slots for variables that are new; a variable that was disposed of gives up its slot.
+   * Throws a RangeError where restored state does not fit the variables.
+   */
+  add(variables: readonly Variable[]): AddedSlots {
+    this.forgetDisposed();
+    const unknown = variables.filter(({ name }) => !this.slotsByName.has(name));
+    if (unknown.length === 0) return { made: [], found: [] };
+    const waiting = this.waitingFor(unknown);
+    const made: Slot[] = [];
+    const found: { slot: Slot; savedName: string }[] = [];
+    unknown.forEach((variable, i) => {
+      const { name } = variable;
+      let slot = waiting[i];
+      if (slot) {
+        found.push({ slot, savedName: slot.name });
+        slot.variable = variable;
+        slot.name = name;
+      } else {
+        const state = this.names.map((array) =>
+          keep(fill(variable.shape, this.initial[array] ?? 0, 'float32')),
+        );
+        slot = { variable, name, state, steps: 0, own: false };
+        made.push(slot);
       }
+      this.slotsByName.set(name, slot as NamedSlot);
+    });
+    this.insert(made, variables);
+    return { made, found };
+  }
+
+  /** Takes back what {@link add} did for a step that was then refused. */
+  remove({ made, found }: AddedSlots): void {
+    for (const { name, state } of made) {
+      this.slotsByName.delete(name);
+      dispose([...state]);
     }
-    return { tensors, steps: kept.map(({ steps }) => steps) };
+    if (made.length > 0) this.slots = this.slots.filter((slot) => !made.includes(slot));
+    for (const { slot, savedName } of found) {
+      this.slotsByName.delete(slot.name);
+      slot.variable = null;
+      slot.name = savedName;
+    }
+  }
+
+  /** Copies of this moment in host memory, which is freed with the tensors; named after the variables. */
+  async copies(): Promise<{ tensors: NamedTensor[]; steps: number[] }> {
+    const steps = this.slots.map((slot) => slot.steps);
+    // All reads begin before the first is waited for.
+    const reads = this.slots.flatMap(({ name, state }) =>
+      state.map(async (tensor, k) => {
+        const { shape } = tensor;
+        const values = await readState(tensor);
+        return { name: `${name}/${this.names[k]!}`, tensor: hostTensor(values, shape) };
+      }),
+    );
+    return { tensors: await Promise.all(reads), steps };
   }
 
   /**
@@ -194,7 +216,7 @@ export class OptimizerState {
           `${variables}; give it what getWeights gave.`,
       );
     }
-    const saved = Array.from({ length: variables }, (_, i): Waiting => {
+    const saved = Array.from({ length: variables }, (_, i) => {
       const own = tensors.slice(i * count, (i + 1) * count);
       const suffix = `/${names[0]!}`;
       const { name } = own[0]!;
@@ -204,7 +226,7 @@ export class OptimizerState {
         steps: steps?.[i] ?? stepsOfAll,
       };
     });
-    if (count > 0 && this.slots.length > 0) this.checkFit(saved, this.variables);
+    if (count > 0 && this.slotsByName.size > 0) this.checkFit(saved, this.variables);
     return saved;
   }
 
@@ -213,66 +235,83 @@ export class OptimizerState {
     // A clone shares the caller's buffer.
     const clones = saved.map(({ name, state, steps }) => ({
       name,
-      state: state.map((tensor) => keep(clone(tensor))),
+      state: state.map((tensor) => keep(cloned(tensor))),
       steps,
+      own: false,
     }));
-    this.disposeWaiting();
-    if (this.slots.length > 0 && this.names.length > 0) {
-      this.replace(clones.flatMap(({ state }) => state));
-      this.slots.forEach((slot, i) => {
-        slot.steps = clones[i]!.steps;
-      });
-    } else {
-      this.waiting = clones;
+    const replaced = this.slotsByName.size > 0 && this.names.length > 0;
+    const named = this.slots.filter(isNamed);
+    for (const { state } of replaced ? this.slots : this.slots.filter((slot) => !isNamed(slot))) {
+      dispose([...state]);
     }
-    this.own = false;
+    if (replaced) {
+      named.forEach((slot, i) => {
+        const { state, steps, own } = clones[i]!;
+        Object.assign(slot, { state, steps, own });
+      });
+      this.slots = named;
+    } else {
+      this.slots = [...named, ...clones.map((each) => ({ ...each, variable: null }))];
+    }
   }
 
   dispose(): void {
     for (const { state } of this.slots) dispose([...state]);
-    this.disposeWaiting();
     this.slots = [];
     this.slotsByName.clear();
   }
 
-  private disposeWaiting(): void {
-    dispose(this.waiting.flatMap(({ state }) => [...state]));
-    this.waiting = [];
+  /** The waiting slot of each variable, where there is one. */
+  private waitingFor(variables: readonly Variable[]): (Slot | undefined)[] {
+    const waiting = this.slots.filter((slot) => !isNamed(slot));
+    if (waiting.length === 0) return [];
+    const places = matchSaved(
+      this.owner,
+      'the saved state is that of',
+      waiting.map(({ name, state }) => ({ name, shape: state[0]!.shape })),
+      variables,
+      this.slotsByName.size > 0,
+    );
+    const slots = places.map((place) => (place === undefined ? undefined : waiting[place]));
+    const found = variables.filter((_, i) => slots[i]);
+    this.checkFit(
+      slots.filter((slot) => slot !== undefined),
+      found,
+    );
+    return slots;
   }
 
   /**
-   * The waiting state of each variable, where there is some. By name where all names were saved: a
-   * model whose layers were frozen for a while gives its variables in another order. Else by order,
-   * at the first step: names change from session to session.
+   * Adds slots at the end; where tfjs has made up names, in the order of the step's variables: it is
+   * what finds them again.
    */
-  private waitingFor(variables: readonly Variable[]): (Waiting | undefined)[] {
-    const { waiting } = this;
-    if (waiting.length === 0) return [];
-    const byName = new Map(waiting.map((each) => [each.name, each]));
-    const namesMatch = variables.every(({ name }) => byName.has(name));
-    if (!namesMatch && this.slots.length === 0) {
-      this.checkFit(waiting, variables);
-      return [...waiting];
+  private insert(made: readonly Slot[], variables: readonly Variable[]): void {
+    if (!made.some(({ name }) => isMadeUp(name))) {
+      this.slots.push(...made);
+      return;
     }
-    const found = variables.filter(({ name }) => byName.has(name));
-    this.checkFit(
-      found.map(({ name }) => byName.get(name)!),
-      found,
-    );
-    return variables.map(({ name }) => byName.get(name));
+    const places = new Map(variables.map(({ name }, place) => [name, place]));
+    for (const slot of made) {
+      const place = places.get(slot.name)!;
+      const next = this.slots.findIndex(
+        (other) => isNamed(other) && (places.get(other.name) ?? -1) > place,
+      );
+      this.slots.splice(next === -1 ? this.slots.length : next, 0, slot);
+    }
   }
 
   private forgetDisposed(): void {
-    const gone = this.slots.filter(({ variable }) => variable.isDisposed);
+    const isGone = ({ variable }: Slot) => variable?.isDisposed ?? false;
+    const gone = this.slots.filter(isGone);
     if (gone.length === 0) return;
-    for (const { variable, state } of gone) {
+    for (const { name, state } of gone) {
       dispose([...state]);
-      this.slotsByName.delete(variable.name);
+      this.slotsByName.delete(name);
     }
-    this.slots = this.slots.filter(({ variable }) => !variable.isDisposed);
+    this.slots = this.slots.filter((slot) => !isGone(slot));
   }
 
-  private checkFit(saved: readonly Kept[], variables: readonly Variable[]): void {
+  private checkFit(saved: readonly Pick<Slot, 'state'>[], variables: readonly Variable[]): void {
     if (saved.length !== variables.length) {
       throw new RangeError(
         `${this.owner}: the saved state is that of ${saved.length} variables, but there are ` +

@@ -84,6 +84,7 @@ const stepSize = {
   scalars: [],
   sums: 1,
   usesLoss: true,
+  smallestLoss: ({ lowerBound }) => lowerBound,
   usesStepNumber: false,
 
   /** The step size from the loss and the squared gradient norm (Algorithm 1, line 4). */

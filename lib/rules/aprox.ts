@@ -35,6 +35,7 @@ export const aprox = defineRule<AproxSettings, AproxGroupSettings, never, Coeffi
   scalars: [],
   sums: 1,
   usesLoss: true,
+  smallestLoss: () => 0,
   usesStepNumber: false,
 
   decide({ settings, groups, loss }, [squaredGradientNorm]) {

@@ -76,6 +76,7 @@ const stepSize = {
   scalars: [],
   sums: 3,
   usesLoss: true,
+  smallestLoss: () => 0,
   usesStepNumber: false,
 
   prepare: (_, { settings }) => settings.weightDecay,

@@ -75,6 +75,7 @@ const stepSize = {
   scalars: ['minLoss'],
   sums: 3,
   usesLoss: true,
+  smallestLoss: () => 0,
   usesStepNumber: true,
 
   sumFactor(settings: L4MomSettings, group: Group<L4GroupSettings>, sum: number): number {

@@ -200,6 +200,7 @@ const shared = {
   scalars: ['lossAverage', 'productAverage', 'lowerBound'],
   sums: 4,
   usesLoss: true,
+  smallestLoss: ({ lowerBound }: MomoModelSettings) => lowerBound,
   usesStepNumber: true,
   sumFactor: () => 1,
 } as const;

@@ -97,6 +97,11 @@ export interface RuleOf<
   readonly sums: number;
   /** Whether the loss decides anything: it is then checked to be finite. */
   readonly usesLoss: boolean;
+  /**
+   * The smallest loss that the formula is made for: below it the step size is 0 or negative. Only of
+   * rules whose step size comes from the loss.
+   */
+  smallestLoss?(settings: Settings): number;
   /** Whether a group's step number decides anything (bias corrections). */
   readonly usesStepNumber: boolean;
 

@@ -97,6 +97,7 @@ export const sps = defineRule<SpsSettings, NoNumbers, never, Coefficients, Decis
   name: 'sps',
   settings: ['c', 'epsilon', 'optimalValue', 'maxStepSize'],
   scalars: [],
+  smallestLoss: ({ optimalValue }) => optimalValue,
 
   decide({ settings, loss }, [squaredGradientNorm]) {
     if (standsStill(squaredGradientNorm!)) return standingStill;
@@ -131,6 +132,7 @@ export const spsSmooth = defineRule<SpsSmoothSettings, NoNumbers, never, Coeffic
   name: 'sps-smooth',
   settings: ['c', 'epsilon', 'growth', 'initialStepSize'],
   scalars: ['previousStepSize'],
+  smallestLoss: () => 0,
 
   decide({ settings, loss, stepNumber }, [squaredGradientNorm], scalars) {
     if (stepNumber === 1) scalars[PREVIOUS_STEP_SIZE] = settings.initialStepSize;

@@ -1,6 +1,7 @@
 /** Checks of what a step is given; each error names the argument, what it was and the remedy. */
 import { engine, getBackend, Tensor, Variable } from '@tensorflow/tfjs-core';
 import { DeviceBuffer } from '../engines/device-buffer.js';
+import { isInHostMemory } from './host-tensor.js';
 import { shown } from './settings.js';
 
 /** "gradients[3] (gradient of dense/kernel)", or what else names one tensor of a step. */
@@ -23,6 +24,7 @@ function backendOf(tensor: Tensor): string {
 
 /** Whether the current backend holds a tensor's data. */
 export function isOnCurrentBackend(tensor: Tensor): boolean {
+  if (isInHostMemory(tensor)) return true;
   const { state, backend } = engine();
   return state.tensorInfo.get(tensor.dataId)?.backend === backend;
 }

@@ -57,7 +57,7 @@ function measured({ rule, settings, groups }: RuleStep, tensors: readonly Steppe
 }
 
 type Report = {
-  -readonly [Field in keyof Omit<StepReport, 'engine'>]: StepReport[Field];
+  -readonly [Field in keyof Omit<StepReport, 'engine' | 'belowLowerBound'>]: StepReport[Field];
 };
 
 /** Measures, decides and updates; fills the report up to the new parameters. */

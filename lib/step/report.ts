@@ -53,6 +53,12 @@ export interface StepReport {
    * (webgl, webgpu): there it is false for other constraints than the ball.
    */
   readonly projected: boolean;
+  /**
+   * Whether the loss is below the smallest that the optimiser expects (`lowerBound`, `optimalValue`,
+   * or 0 where it has neither): the step size is then 0 or negative, as its formula says. False for
+   * optimisers whose step size does not come from the loss.
+   */
+  readonly belowLowerBound: boolean;
   readonly status: StepStatus;
   /** Which engine carried out the step. */
   readonly engine: EngineName;
@@ -69,7 +75,7 @@ const SCALARS_AT = 8;
 
 /** Writes a result in the layout of native/engine/report.h. */
 export function packResult(
-  report: Omit<StepReport, 'engine'>,
+  report: Omit<StepReport, 'engine' | 'belowLowerBound'>,
   scalars: Float64Array,
 ): Int32Array<ArrayBuffer> {
   const words = new Int32Array(RESULT_WORDS);
@@ -93,13 +99,25 @@ export function unpackScalars(result: Int32Array): Float64Array {
   return new Float64Array(result.slice(SCALARS_AT).buffer);
 }
 
-/** Reads a report in the layout of native/engine/report.h. */
-export function unpackReport(result: Int32Array, engine: EngineName): StepReport {
-  return reportOf(new Float32Array(result.buffer, result.byteOffset, SCALARS_AT), engine);
+/**
+ * Reads a report in the layout of native/engine/report.h. `smallestLoss` is what the rule expects;
+ * -Infinity: anything.
+ */
+export function unpackReport(
+  result: Int32Array,
+  engine: EngineName,
+  smallestLoss = -Infinity,
+): StepReport {
+  const fields = new Float32Array(result.buffer, result.byteOffset, SCALARS_AT);
+  return reportOf(fields, engine, smallestLoss);
 }
 
 /** A report from its fields, in the order of StepReport of native/engine/report.h. */
-export function reportOf(fields: Float32Array, engine: EngineName): StepReport {
+export function reportOf(
+  fields: Float32Array,
+  engine: EngineName,
+  smallestLoss: number,
+): StepReport {
   const [status, loss, stepSize, unclipped, gradientNorm, parameterNorm, clipped, projected] =
     fields as unknown as [number, number, number, number, number, number, number, number];
   return {
@@ -110,6 +128,7 @@ export function reportOf(fields: Float32Array, engine: EngineName): StepReport {
     parameterNorm,
     clipped: clipped === 1,
     projected: projected === 1,
+    belowLowerBound: loss < smallestLoss,
     status: statuses[status]!,
     engine,
   };
@@ -121,8 +140,12 @@ export interface DeferredOutcome {
   readonly error: () => NonFiniteError | null;
   /** Whether reading the report has thrown that error. */
   readonly told: () => boolean;
-  /** Sets what is called, with that error, as soon as the outcome is known. */
-  readonly whenKnown: (listener: (error: NonFiniteError | null) => void) => void;
+  /** Sets what is called as soon as the outcome is known, with the error and the report. */
+  readonly whenKnown: (
+    listener: (error: NonFiniteError | null, report: StepReport) => void,
+  ) => void;
+  /** From now on the report of a step that was refused can be read, and throws nothing. */
+  readonly letRead: () => void;
 }
 
 /**
@@ -137,13 +160,14 @@ export function lazyReport(
 ): { readonly report: StepReport; readonly outcome: DeferredOutcome } {
   let known: StepReport | undefined;
   let told = false;
-  let tell: ((error: NonFiniteError | null) => void) | undefined;
+  let canBeRead = false;
+  let tell: ((error: NonFiniteError | null, report: StepReport) => void) | undefined;
   const error = () => {
     const isNew = !known;
     known ??= read();
     const { status } = known;
     const found = status === 'taken' ? null : new NonFiniteError({ ...known, status });
-    if (isNew) tell?.(found);
+    if (isNew) tell?.(found, known);
     return found;
   };
   const report = { engine };
@@ -155,13 +179,14 @@ export function lazyReport(
     'parameterNorm',
     'clipped',
     'projected',
+    'belowLowerBound',
     'status',
   ] as const) {
     Object.defineProperty(report, field, {
       enumerable: true,
       get: () => {
         const thrown = error();
-        if (!thrown) return known![field];
+        if (!thrown || (canBeRead && !wasWritten(known!))) return known![field];
         told = true;
         throw thrown;
       },
@@ -172,6 +197,9 @@ export function lazyReport(
     told: () => told,
     whenKnown: (listener) => {
       tell = listener;
+    },
+    letRead: () => {
+      canBeRead = true;
     },
   };
   return { report: report as StepReport, outcome };
@@ -197,7 +225,9 @@ const computedNumbers: Readonly<Record<Exclude<StepStatus, 'taken'>, number>> = 
 
 /**
  * Thrown when a step met a number that is not finite. Unless `report.status` is
- * 'parameterOverflow', nothing was written and the step does not count.
+ * 'parameterOverflow', parameters and state are as they were and the step does not count. minimize
+ * also brings back what its function has assigned to variables that are not trainable, as the moving
+ * statistics of batch normalisation; where gradients come from elsewhere that is the caller's.
  */
 export class NonFiniteError extends Error {
   override readonly name = 'NonFiniteError';
@@ -216,11 +246,13 @@ export class NonFiniteError extends Error {
       report.status === 'parameterOverflow'
         ? `After the step ${explanations[report.status]}${where} (${numbers}); go back to a ` +
             'checkpoint and lower the (maximal) learning rate.'
-        : `Step refused, nothing was changed: ${explanations[report.status]}${where} ` +
-            `(${numbers}); ` +
+        : `Step refused, parameters and state are as they were: ${explanations[report.status]}` +
+            `${where} (${numbers}); ` +
             (report.status === 'stepSizeNotFinite'
               ? 'give a maximal learning rate or an epsilon.'
-              : 'look for what made it so: the inputs, or a division or logarithm in the loss.'),
+              : 'look for what made it so: the inputs, or a division or logarithm in the loss.') +
+            ' minimize and model.fit also bring back the moving statistics of batch normalisation, ' +
+            'which the forward pass has changed; a loop that computes gradients itself has to.',
     );
     this.report = report;
   }

@@ -39,6 +39,11 @@ export function stepOfOneGroup(
   };
 }
 
+/** The smallest loss that the step expects; -Infinity: any. */
+export function smallestLossOf({ rule, settings }: Pick<RuleStep, 'rule' | 'settings'>): number {
+  return rule.smallestLoss?.(settings) ?? -Infinity;
+}
+
 /** 4-byte words before the settings: StepInput::Header of native/engine/step_input.h. */
 const HEADER_WORDS = 12;
 const SCALARS_AT = 4;

@@ -362,13 +362,19 @@ const optimizerRows: Row<OptimizerFixture>[] = [
     message: /applyGradients has no option 'epsilon'; its options are loss/,
   },
   {
-    title: 'a variable named twice',
+    title: 'a variable named twice, with two gradients',
     run: (f) => {
       const entry = { name: f.bias.name, tensor: f.biasGradient };
-      f.applyAny([entry, entry], { loss: 2 });
+      const other = tf.clone(f.biasGradient);
+      try {
+        f.applyAny([entry, { ...entry, tensor: other }], { loss: 2 });
+      } finally {
+        other.dispose();
+      }
     },
     error: Error,
-    message: /variable '[^']+' is named twice/,
+    message:
+      /variable '[^']+' is named twice in the gradients, with two of them; give it their sum/,
   },
   {
     title: 'no gradient at all',
@@ -509,7 +515,7 @@ const nonFiniteRows: NonFiniteRow[] = [
     loss,
     gradient: [1, 2],
     status: 'lossNotFinite' as const,
-    message: /nothing was changed: the loss is not finite/,
+    message: /parameters and state are as they were: the loss is not finite/,
   })),
   ...[NaN, Infinity, -Infinity].flatMap((value) =>
     [
@@ -520,7 +526,7 @@ const nonFiniteRows: NonFiniteRow[] = [
       loss: 2,
       gradient,
       status: 'gradientNotFinite' as const,
-      message: /nothing was changed: a gradient is not finite/,
+      message: /parameters and state are as they were: a gradient is not finite/,
     })),
   ),
   {
@@ -528,14 +534,14 @@ const nonFiniteRows: NonFiniteRow[] = [
     loss: 1e30,
     gradient: [1e-10, 0],
     status: 'stepSizeNotFinite',
-    message: /nothing was changed: the loss is too large for so small a gradient/,
+    message: /parameters and state are as they were: the loss is too large for so small a gradient/,
   },
   {
     title: 'a gradient whose square is below float32',
     loss: 2,
     gradient: [1e-25, 0],
     status: 'stepSizeNotFinite',
-    message: /nothing was changed: the loss is too large for so small a gradient/,
+    message: /parameters and state are as they were: the loss is too large for so small a gradient/,
   },
 ];
 
@@ -875,7 +881,7 @@ const variableRows: Row<VariablesFixture>[] = [
     title: `loss ${loss}`,
     run: with_<VariablesFixture>(() => ({ loss })),
     error: NonFiniteError,
-    message: /nothing was changed: the loss is not finite/,
+    message: /parameters and state are as they were: the loss is not finite/,
   })),
 ];
 
@@ -916,7 +922,7 @@ for (const backend of backendNames) {
         () => with_(() => ({ gradients: [fixture.gradients[0], gradient] }))(fixture),
         {
           instanceOf: NonFiniteError,
-          message: /nothing was changed: a gradient is not finite \(variable /,
+          message: /parameters and state are as they were: a gradient is not finite \(variable /,
         },
       );
       t.is(error.report.engine, engineOf[backend]);

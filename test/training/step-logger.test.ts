@@ -194,6 +194,7 @@ function deferredOptimizer() {
           parameterNorm: 3,
           clipped: loss > 1,
           projected: false,
+          belowLowerBound: false,
           status,
           engine: 'portable',
         };
