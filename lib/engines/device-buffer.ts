@@ -1,5 +1,6 @@
 import { addonState } from '#addon';
 import type { Addon, DeviceMemory } from '../platform/addon.js';
+import { isFloat32Array } from '../step/brands.js';
 import { shown } from '../step/settings.js';
 
 function addon(): Addon {
@@ -43,7 +44,7 @@ export class DeviceBuffer {
    * @throws Error with the reason where there is no GPU, add-on or CUDA engine, or no memory left.
    */
   static upload(values: Float32Array): DeviceBuffer {
-    if (!(values instanceof Float32Array)) {
+    if (!isFloat32Array(values)) {
       throw new TypeError(`DeviceBuffer.upload takes a Float32Array, not ${shown(values)}.`);
     }
     return DeviceBuffer.#filled(values.length, (memory) => {

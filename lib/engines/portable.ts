@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { PortableTensor } from '../rules/rule.js';
+import { isFiniteNumber, largestNumber } from '../rules/number-range.js';
 import { finiteNorm, scaledNorm } from '../rules/scaled-norm.js';
 import { lazyReport, reportOf } from '../step/report.js';
 import { MOST_SCALARS, smallestLossOf } from '../step/rule-step.js';
@@ -32,8 +33,9 @@ function all(conditions: readonly tf.Tensor[]): tf.Tensor {
 function update(step: TensorStep) {
   const { rule, variables, gradients, settings, groups, stepNumber } = step;
   const count = rule.state.length;
+  // TensorFlow's Select refuses a tensor without elements beside a condition that has one.
   const tensorOf = (i: number): PortableTensor | null =>
-    gradients[i]
+    gradients[i] && gradients[i].size > 0
       ? {
           parameter: variables[i]!,
           gradient: gradients[i],
@@ -60,7 +62,7 @@ function update(step: TensorStep) {
   const lossFinite = rule.usesLoss ? tf.isFinite(loss) : tf.scalar(true, 'bool');
   const gradientFinite = finiteNorm(gradientNorm);
   const sumsFinite = all((decision.sums ?? []).map((sum) => tf.isFinite(sum)));
-  const stepFinite = all([decision.stepSize, ...newScalars].map((number) => tf.isFinite(number)));
+  const stepFinite = all([decision.stepSize, ...newScalars].map(isFiniteNumber));
   const taken = all([lossFinite, gradientFinite, sumsFinite, stepFinite]);
   // Selected, not multiplied with 0: a NaN would survive that.
   const select = (next: tf.Tensor, old: tf.Tensor) => tf.where(taken, next, old);
@@ -121,7 +123,9 @@ function compute(step: TensorStep): Computed {
   if (step.maxNorm !== Infinity) {
     projected = all([taken, parametersFinite, tf.greater(parameterNorm.norm, step.maxNorm)]);
     const scale = tf.where(projected, tf.div(step.maxNorm, parameterNorm.norm), tf.scalar(1));
-    parameters = parameters.map((parameter) => tf.mul(parameter, scale));
+    parameters = parameters.map((parameter) =>
+      parameter.size > 0 ? tf.mul(parameter, scale) : parameter,
+    );
   }
   const status = tf.where(
     taken,
@@ -136,12 +140,22 @@ function compute(step: TensorStep): Computed {
   return { parameters, state: updated.state, scalars: updated.scalars, report };
 }
 
+/** The place of the unclipped step size in a report. */
+const UNCLIPPED = 3;
+
 function readReport(
   tensor: tf.Tensor,
   smallestLoss: number,
 ): Pick<TensorStepOutcome, 'report' | 'deferred'> {
+  const largest = largestNumber();
+  const read = (values: Float32Array) => {
+    const fields = values.map((value, i) =>
+      i === UNCLIPPED && value >= largest ? Infinity : value,
+    );
+    return reportOf(fields, 'portable', smallestLoss);
+  };
   if (!backendAnswersLater()) {
-    const report = reportOf(tensor.dataSync<'float32'>(), 'portable', smallestLoss);
+    const report = read(tensor.dataSync<'float32'>());
     tensor.dispose();
     return { report, deferred: null };
   }
@@ -149,7 +163,7 @@ function readReport(
   tf.keep(tensor);
   let fields: Float32Array | undefined;
   const { report, outcome } = lazyReport('portable', () =>
-    reportOf(fields ?? tensor.dataSync<'float32'>(), 'portable', smallestLoss),
+    read(fields ?? tensor.dataSync<'float32'>()),
   );
   // Asked for at once, so that the tensor goes away also where nobody looks at the report.
   tensor.data<'float32'>().then(

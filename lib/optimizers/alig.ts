@@ -13,7 +13,7 @@ const owner = 'AliG';
 /** Options of {@link AliG}. */
 export interface AliGOptions extends CommonOptions {
   /**
-   * Maximal learning rate (eta in the paper), the one hyper-parameter to choose: positive, often a
+   * Maximal learning rate (eta in the paper), the one hyper-parameter to choose: at least 0, often a
    * power of ten such as 0.1. Null: none (ALI-G-infinity).
    */
   maxLearningRate: number | null;

@@ -1,6 +1,7 @@
 /** Parameter groups: settings that some variables have of their own. */
 import { engine, Variable } from '@tensorflow/tfjs-core';
 import type { Numbers } from '../rules/rule.js';
+import { isRegExp } from '../step/brands.js';
 import { checkOptionNames, checkSetting, shown, type settingSchemas } from '../step/settings.js';
 import { matchSaved } from './match-saved.js';
 
@@ -71,13 +72,13 @@ interface KnownVariable {
 function matches(reference: Reference, variable: Variable): boolean {
   if (typeof reference === 'string') return reference === variable.name;
   // With the flag g or y a RegExp goes on where it last stopped.
-  if (reference instanceof RegExp) return variable.name.search(reference) !== -1;
+  if (isRegExp(reference)) return variable.name.search(reference) !== -1;
   return reference === variable;
 }
 
 function shownReference(reference: Reference): string {
   if (typeof reference === 'string') return `'${reference}'`;
-  return reference instanceof RegExp ? String(reference) : `variable '${reference.name}'`;
+  return isRegExp(reference) ? String(reference) : `variable '${reference.name}'`;
 }
 
 /** Whether this is what {@link ParameterGroups.saved} gave. */
@@ -196,7 +197,7 @@ export class ParameterGroups {
       groups: this.groups.map(({ references, overrides }, i) => ({
         indices: known.flatMap(({ group }, index) => (group === i ? [index] : [])),
         references: references.map((reference) =>
-          reference instanceof RegExp
+          isRegExp(reference)
             ? { source: saved(reference.source), flags: saved(reference.flags) }
             : { text: saved(typeof reference === 'string' ? reference : reference.name) },
         ),
@@ -216,7 +217,7 @@ export class ParameterGroups {
       );
     }
     variables.forEach((reference: unknown, k) => {
-      if (typeof reference === 'string' || reference instanceof RegExp) return;
+      if (typeof reference === 'string' || isRegExp(reference)) return;
       if (reference instanceof Variable) return;
       throw new TypeError(
         `${label}: variables[${k}] must be a name, a RegExp or a tf.Variable, not ` +

@@ -45,6 +45,7 @@ import {
   type GradientList,
   type GradientMap,
 } from './gradients.js';
+import { guardNames } from './guarded-names.js';
 import { MovingStatistics } from './moving-statistics.js';
 import type { Complete, Defaults } from './options.js';
 import {
@@ -175,6 +176,7 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
     );
     this.state = new OptimizerState(owner, rule.state, initialState);
     this.iterations_ = 0;
+    guardNames(owner, this, () => this.options);
   }
 
   /** Changes options between steps; of none where one is out of range. The rule may not change. */

@@ -9,6 +9,7 @@ import {
   type PortableStep,
   type RuleOf,
 } from './rule.js';
+import { largestNumber } from './number-range.js';
 import { overSquaredNorm } from './scaled-norm.js';
 
 const { fround } = Math;
@@ -47,24 +48,25 @@ function portableForm(
   ) => [parameter: tf.Tensor, velocity?: tf.Tensor],
 ): PortableDecision {
   const { epsilon, lowerBound } = settings;
+  const largest = largestNumber();
   const numerator = tf.maximum(tf.sub(loss, lowerBound), 0);
   let unclipped = overSquaredNorm(numerator, gradientNorm, epsilon);
   if (epsilon === 0) {
     // A denominator of 0 (all gradients 0) moves nothing, as in decide below.
     const allZero = tf.equal(gradientNorm.largest, 0);
-    const bounded = groups.every((group) => group.settings.maxLearningRate !== Infinity);
+    const bounded = groups.every((group) => group.settings.maxLearningRate < largest);
     const undefinedStep = bounded ? tf.logicalAnd(allZero, tf.equal(numerator, 0)) : allZero;
     unclipped = tf.where(undefinedStep, tf.scalar(0), unclipped);
   }
   const stepSizes = groups.map(({ settings: { maxLearningRate } }) =>
-    maxLearningRate === Infinity ? unclipped : tf.minimum(unclipped, maxLearningRate),
+    maxLearningRate >= largest ? unclipped : tf.minimum(unclipped, maxLearningRate),
   );
   const largestRate = Math.min(...groups.map((group) => group.settings.maxLearningRate));
   return {
     stepSize: tf.div(tf.addN(stepSizes), stepSizes.length),
     unclippedStepSize: unclipped,
     clipped:
-      largestRate === Infinity
+      largestRate >= largest
         ? tf.scalar(false, 'bool')
         : tf.greater(unclipped, tf.scalar(largestRate)),
     update({ parameter, gradient, state, group }) {

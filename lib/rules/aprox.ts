@@ -1,6 +1,7 @@
 /** The truncated method of APROX in TypeScript, bit for bit the formulas of native/rules/aprox.h. */
 import * as tf from '@tensorflow/tfjs-core';
 import { defineRule, meanOverGroups, type Decision } from './rule.js';
+import { largestNumber } from './number-range.js';
 import { overSquaredNorm } from './scaled-norm.js';
 
 const { fround } = Math;
@@ -61,7 +62,7 @@ export const aprox = defineRule<AproxSettings, AproxGroupSettings, never, Coeffi
   portable({ settings, groups, loss, gradientNorm }) {
     const unclippedStepSize = tf.where(
       tf.equal(gradientNorm.largest, 0),
-      tf.scalar(Infinity),
+      tf.scalar(largestNumber()),
       overSquaredNorm(loss, gradientNorm, 0),
     );
     const stepSizes = groups.map((group) =>

@@ -9,6 +9,7 @@ import {
   type PortableTensor,
   type RuleOf,
 } from './rule.js';
+import { quotientNoNan } from './number-range.js';
 import { innerProducts, scaledNorm } from './scaled-norm.js';
 
 const { fround } = Math;
@@ -53,7 +54,7 @@ function portableForm({
       tf.mul(parameter, groups[group]!.settings.weightDecay / 2),
     ]),
   );
-  const stepSize = tf.divNoNan(tf.add(loss, penalty), tf.add(norm.norm, settings.epsilon));
+  const stepSize = quotientNoNan(tf.add(loss, penalty), tf.add(norm.norm, settings.epsilon));
   return {
     stepSize,
     unclippedStepSize: stepSize,

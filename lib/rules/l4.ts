@@ -18,6 +18,7 @@ import {
   type PortableStep,
   type PortableTensor,
 } from './rule.js';
+import { quotientNoNan } from './number-range.js';
 import { innerProducts, overSquaredNormNoNan, scaledNorm } from './scaled-norm.js';
 
 const { fround } = Math;
@@ -342,7 +343,7 @@ export const l4Adam = defineRule<
         );
         return {
           sums: [product],
-          quotient: (numerator, epsilon) => tf.divNoNan(numerator, tf.add(product, epsilon)),
+          quotient: (numerator, epsilon) => quotientNoNan(numerator, tf.add(product, epsilon)),
         };
       },
     ),

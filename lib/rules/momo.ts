@@ -20,6 +20,7 @@ import {
   type PortableStep,
   type PortableTensor,
 } from './rule.js';
+import { quotientNoNan } from './number-range.js';
 import { innerProducts, overSquaredNormNoNan, scaledNorm } from './scaled-norm.js';
 
 const { fround } = Math;
@@ -426,7 +427,7 @@ export const momoAdam = defineRule<
       step,
       momoAdamForm(step),
       averages,
-      { squared, finite: squared, over: (numerator) => tf.divNoNan(numerator, squared) },
+      { squared, finite: squared, over: (numerator) => quotientNoNan(numerator, squared) },
       momoAdamDecay(step.settings),
     );
   },

@@ -8,6 +8,7 @@ import {
   type PortableStep,
   type RuleOf,
 } from './rule.js';
+import { largestNumber } from './number-range.js';
 import { overSquaredNorm } from './scaled-norm.js';
 
 const { fround } = Math;
@@ -113,7 +114,7 @@ export const sps = defineRule<SpsSettings, NoNumbers, never, Coefficients, Decis
     const { optimalValue, maxStepSize } = step.settings;
     const { unclipped } = portablePolyakStepSize(step, tf.sub(step.loss, optimalValue));
     const positive = tf.maximum(unclipped, 0);
-    const stepSize = maxStepSize === Infinity ? positive : tf.minimum(positive, maxStepSize);
+    const stepSize = maxStepSize >= largestNumber() ? positive : tf.minimum(positive, maxStepSize);
     return {
       stepSize,
       unclippedStepSize: unclipped,

@@ -1,6 +1,7 @@
 /** Checks of what a step is given; each error names the argument, what it was and the remedy. */
 import { engine, getBackend, Tensor, Variable } from '@tensorflow/tfjs-core';
 import { DeviceBuffer } from '../engines/device-buffer.js';
+import { isFloat32Array } from './brands.js';
 import { isInHostMemory } from './host-tensor.js';
 import { shown } from './settings.js';
 
@@ -164,7 +165,7 @@ export function checkArray(
   array: unknown,
   length?: number,
 ): asserts array is Float32Array {
-  if (!(array instanceof Float32Array)) {
+  if (!isFloat32Array(array)) {
     throw new TypeError(`${label()} must be a Float32Array, not ${shown(array)}.`);
   }
   if (length !== undefined && array.length !== length) {

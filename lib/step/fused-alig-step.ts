@@ -4,6 +4,7 @@ import { stepDeviceBuffers } from '../engines/device.js';
 import { DeviceBuffer } from '../engines/device-buffer.js';
 import { replaceValue, suspectsOf, type TensorStep } from '../engines/engine.js';
 import { stepHostArrays } from '../engines/host.js';
+import { warnOnce } from '../platform/warn-once.js';
 import {
   checkArray,
   checkDeviceBuffer,
@@ -25,7 +26,7 @@ const owner = 'fusedAliGStep';
 
 /** Hyper-parameters of {@link fusedAliGStep}, all float32. */
 export interface FusedAliGStepSettings {
-  /** Maximal learning rate (eta in the paper): positive, or null for none. Default: null. */
+  /** Maximal learning rate (eta in the paper): at least 0, or null for none. Default: null. */
   maxLearningRate?: number | null;
   /** Nesterov momentum (mu), 0 <= momentum < 1. Default: 0. */
   momentum?: number;
@@ -192,6 +193,7 @@ function stepOverArrays(options: HostStepOptions, step: RuleStep): StepReport {
       parameters: suspects('parameters', parameters),
     }),
   );
+  warnOfBound(report);
   return report;
 }
 
@@ -213,6 +215,16 @@ function stepOverDeviceBuffers(options: DeviceStepOptions, step: RuleStep): Step
     (velocities ?? []) as readonly DeviceBuffer[],
     loss,
     step,
+  );
+}
+
+/** Says once what a loss below its lower bound makes of the steps. */
+function warnOfBound(report: StepReport): void {
+  if (!report.belowLowerBound) return;
+  warnOnce(
+    `${owner}: a loss was below lowerBound, so that the step size is 0; give lowerBound a value that ` +
+      'the loss cannot fall below, or add a constant to the loss. The reports say it of each step ' +
+      '(belowLowerBound).',
   );
 }
 
@@ -254,7 +266,14 @@ function stepOverVariables(options: TensorStepOptions, ruleStep: RuleStep): Step
   newState?.forEach((value, i) => {
     replaceValue((velocities as readonly Variable[])[i]!, value);
   });
-  if (!deferred) checkOutcome(report, () => whereNotFinite(report, suspectsOf(step)));
+  if (deferred) {
+    deferred.whenKnown((_error, known) => {
+      warnOfBound(known);
+    });
+  } else {
+    checkOutcome(report, () => whereNotFinite(report, suspectsOf(step)));
+    warnOfBound(report);
+  }
   return report;
 }
 

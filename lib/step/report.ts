@@ -209,7 +209,8 @@ const explanations: Readonly<Record<Exclude<StepStatus, 'taken'>, string>> = {
   lossNotFinite: 'the loss is not finite',
   gradientNotFinite: 'a gradient is not finite',
   stepSizeNotFinite:
-    'the loss is too large for so small a gradient: the step size overflows float32',
+    'the loss is too large for so small a gradient: the step size overflows float32 (on WebGL with ' +
+    'half floats alone: 65504)',
   sumNotFinite: 'a sum over parameters or state is not finite',
   parameterOverflow: 'a new parameter is infinite or NaN',
 };
@@ -249,7 +250,7 @@ export class NonFiniteError extends Error {
         : `Step refused, parameters and state are as they were: ${explanations[report.status]}` +
             `${where} (${numbers}); ` +
             (report.status === 'stepSizeNotFinite'
-              ? 'give a maximal learning rate or an epsilon.'
+              ? 'give a maximal learning rate or a larger epsilon, where the optimiser has them.'
               : 'look for what made it so: the inputs, or a division or logarithm in the loss.') +
             ' minimize and model.fit also bring back the moving statistics of batch normalisation, ' +
             'which the forward pass has changed; a loop that computes gradients itself has to.',

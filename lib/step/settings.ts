@@ -22,7 +22,10 @@ const atLeastOne = (value: number) => value >= 1;
 /** What each setting may be; the text stands in error messages as "NAME must be TEXT". */
 export const settingSchemas = {
   maxLearningRate: z.nullable(
-    float32('a positive number, or null for no maximal learning rate (ALI-G-infinity)', positive),
+    float32(
+      'a number of 0 or more, or null for no maximal learning rate (ALI-G-infinity)',
+      notNegative,
+    ),
   ),
   learningRate: float32(notNegativeText, notNegative),
   momentum: float32(belowOneText, belowOne),

@@ -21,6 +21,15 @@ export function checkPositive(
   checkNumber(owner, name, value, 'a positive number', (number) => number > 0);
 }
 
+/** Throws a RangeError unless the value is a finite number of 0 or more. */
+export function checkNotNegative(
+  owner: string,
+  name: string,
+  value: unknown,
+): asserts value is number {
+  checkNumber(owner, name, value, 'a number of 0 or more', (number) => number >= 0);
+}
+
 /** Throws a RangeError unless the value is a whole number from `least`. */
 export function checkWhole(
   owner: string,

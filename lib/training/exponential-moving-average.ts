@@ -4,15 +4,16 @@ import {
   dispose,
   keep,
   mul,
-  scalar,
   sub,
-  tensor as makeTensor,
   tidy,
   type NamedTensorMap,
   type Tensor,
   type Variable,
 } from '@tensorflow/tfjs-core';
+import { readState } from '../engines/engine.js';
 import { checkTensor, checkVariable } from '../step/checks.js';
+import { hostTensor } from '../step/host-tensor.js';
+import { isPromiseLike } from '../step/brands.js';
 import { checkOptionNames, shown } from '../step/settings.js';
 import { checkNumber } from './checks.js';
 
@@ -70,10 +71,11 @@ export class ExponentialMovingAverage {
   private disposed = false;
 
   /**
-   * @param variables The variables to average, float32, on the current backend. Give the statistics
+   * @param variables The variables to average, float32, on the current backend; one that is listed more
+   * than once, as where layers share it, is one. Give the statistics
    * of batch normalisation as well if they are to be averaged too.
    * @throws TypeError for an unknown option or no list of variables, RangeError for a value out of
-   * range, Error for a variable that is disposed or given twice.
+   * range, Error for a variable that is disposed.
    */
   constructor(variables: readonly Variable[], options: ExponentialMovingAverageOptions = {}) {
     checkOptionNames(owner, options, ['decay', 'warmUp']);
@@ -97,16 +99,10 @@ export class ExponentialMovingAverage {
     }
     variables.forEach((variable: unknown, i) => {
       checkVariable(() => `${owner}: variables[${i}]`, variable);
-      const first = variables.indexOf(variable);
-      if (first !== i) {
-        throw new Error(
-          `${owner}: variables[${i}] is the same variable as variables[${first}]; give each once.`,
-        );
-      }
     });
     this.decay = decay;
     this.warmUp = warmUp;
-    this.averages = (variables as readonly Variable[]).map((variable) => ({
+    this.averages = [...new Set(variables as readonly Variable[])].map((variable) => ({
       variable,
       value: copied(variable),
     }));
@@ -171,32 +167,26 @@ export class ExponentialMovingAverage {
       restore();
       throw error;
     }
-    if (result instanceof Promise) return result.finally(restore) as Result;
+    // A promise of another realm, or of a library, is no instance of Promise.
+    if (isPromiseLike(result)) return Promise.resolve(result).finally(restore) as Result;
     restore();
     return result;
   }
 
   /**
-   * The number of updates, then one average a variable, in order: copies in host memory, which are
-   * the caller's to dispose of. {@link setWeights} takes them back.
+   * The number of updates, then one average a variable, in order: copies of the moment of the
+   * call, in host memory, which the garbage collector frees. {@link setWeights} takes them back.
    */
   async getWeights(): Promise<NamedTensor[]> {
     this.assertUsable('getWeights', true);
     const { count } = this;
-    const values = await Promise.all(
-      this.averages.map(async ({ variable: { name }, value }) => ({
-        name: `${name}/average`,
-        shape: value.shape,
-        data: (await value.data<'float32'>()).slice(),
-      })),
-    );
-    return [
-      { name: 'updates', tensor: scalar(count, 'int32') },
-      ...values.map(({ name, shape, data }) => ({
-        name,
-        tensor: makeTensor(data, shape, 'float32'),
-      })),
-    ];
+    // All reads begin before the first is waited for.
+    const averages = this.averages.map(async ({ variable: { name }, value }) => ({
+      name: `${name}/average`,
+      tensor: hostTensor(await readState(value), value.shape),
+    }));
+    const updates = { name: 'updates', tensor: hostTensor(Int32Array.of(count), []) };
+    return [updates, ...(await Promise.all(averages))];
   }
 
   /**

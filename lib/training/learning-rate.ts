@@ -1,6 +1,6 @@
 import type { Optimizer } from '@tensorflow/tfjs-core';
 import { checkOptionNames, shown } from '../step/settings.js';
-import { checkNumber, checkPositive, checkWhole } from './checks.js';
+import { checkNotNegative, checkNumber, checkPositive, checkWhole } from './checks.js';
 
 /** A learning rate by the number of epochs that are done (0 in the first), or by the step from 1. */
 export type LearningRateSchedule = (time: number) => number;
@@ -26,12 +26,12 @@ interface WithLearningRate {
  * Variables of a group (`groups`) with a rate of its own keep that.
  *
  * @param optimizer An optimiser that has one of these.
- * @param learningRate A positive number.
+ * @param learningRate A number of 0 or more: a warm-up may start at 0, and a cosine ends there.
  * @throws TypeError for an optimiser without a learning rate, RangeError for a value out of range.
  */
 export function setLearningRate(optimizer: Optimizer, learningRate: number): void {
   const owner = 'setLearningRate';
-  checkPositive(owner, 'learningRate', learningRate);
+  checkNotNegative(owner, 'learningRate', learningRate);
   const target = optimizer as (Optimizer & WithLearningRate) | null | undefined;
   if (typeof target === 'object' && target !== null) {
     if (typeof target.setLearningRate === 'function') {
@@ -42,7 +42,7 @@ export function setLearningRate(optimizer: Optimizer, learningRate: number): voi
       target.learningRate = learningRate;
       return;
     }
-    if ('maxLearningRate' in target) {
+    if (target.maxLearningRate === null || typeof target.maxLearningRate === 'number') {
       target.maxLearningRate = learningRate;
       return;
     }
@@ -241,7 +241,7 @@ export class PlateauDecay {
     const owner = 'PlateauDecay.setState';
     checkOptionNames(owner, state, ['learningRate', 'best', 'waited']);
     const { learningRate, best, waited } = state;
-    checkPositive(owner, 'learningRate', learningRate);
+    checkNotNegative(owner, 'learningRate', learningRate);
     if (best !== null) checkNumber(owner, 'best', best, 'a number or null', () => true);
     checkWhole(owner, 'waited', waited, 0);
     this.state = { learningRate, best, waited };

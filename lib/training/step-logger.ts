@@ -61,7 +61,7 @@ function isOpen(report: StepReport): boolean {
  *
  * @param optimizer An optimiser with `lastStep`, such as AliG: the one that the model is compiled with.
  * @throws TypeError for an optimiser without `lastStep`, an unknown option or no summary writer. At
- * the end of an epoch: Error where the optimiser made no step in it, NonFiniteError where a device
+ * the end of an epoch: Error where it had batches and the optimiser made no step, NonFiniteError where a device
  * tells only then that a step met a number that is not finite.
  */
 export function stepLogger(optimizer: StepReporter, options: StepLoggerOptions = {}): StepLogger {
@@ -91,11 +91,16 @@ export function stepLogger(optimizer: StepReporter, options: StepLoggerOptions =
   let open: StepReport[] = [];
   let iteration = 0;
   let steps = 0;
+  // In this epoch: batches that were begun, and reports of steps, also of those that were refused.
+  let batches = 0;
+  let reports = 0;
   let sums: Logs = {};
 
   const startEpoch = () => {
     open = [];
     steps = 0;
+    batches = 0;
+    reports = 0;
     sums = { stepSize: 0, gradientNorm: 0, parameterNorm: 0, clippedShare: 0, projectedShare: 0 };
   };
 
@@ -128,6 +133,7 @@ export function stepLogger(optimizer: StepReporter, options: StepLoggerOptions =
     const report = optimizer.lastStep;
     if (!report || report === seen) return;
     seen = report;
+    reports++;
     if (open.length > 0 || isOpen(report)) open.push(report);
     else count(report);
   };
@@ -139,17 +145,21 @@ export function stepLogger(optimizer: StepReporter, options: StepLoggerOptions =
       startEpoch();
     },
     // Not onBatchEnd: before that tfjs-layers waits for the loss of the batch.
-    onBatchBegin: look,
+    onBatchBegin() {
+      look();
+      batches++;
+    },
     onEpochEnd(_epoch, logs) {
       look();
       open.forEach(count);
-      if (steps === 0) {
+      if (batches > 0 && reports === 0) {
         throw new Error(
           `${owner}: the optimiser made no step in this epoch; give the one that the model is ` +
             'compiled with (model.optimizer).',
         );
       }
-      if (logs) {
+      // Where the data ran out there was no batch; all steps may have been skipped.
+      if (logs && steps > 0) {
         for (const [name, sum] of Object.entries(sums)) logs[name] = sum / steps;
       }
       startEpoch();

@@ -160,6 +160,15 @@ for (const { backend, engine } of backends) {
     }
   });
 
+  backendTest('bad batches are skipped, and moving statistics brought back', async (t) => {
+    const result = await inPage('skipBadBatch', backend);
+    t.true(result.predictions.every(Number.isFinite), String(result.predictions));
+    t.is(result.iterations, 2);
+    t.is(result.skipped, 2);
+    t.deepEqual(result.statuses, ['taken', 'lossNotFinite', 'lossNotFinite', 'taken']);
+    t.is(result.tensorsAfter, result.tensorsBefore);
+  });
+
   backendTest('a refused first step takes the projection before it back', async (t) => {
     const result = await inPage('refuseFirst', backend);
     t.deepEqual(result.parameter, [3, 4]);
@@ -220,4 +229,29 @@ browserTest('fusedAliGStep steps host arrays in the page', async (t) => {
 
 browserTest('the page raised no error of its own', (t) => {
   t.deepEqual(complaints, []);
+});
+
+browserTest('webgl with half floats alone: no step size is refused that is bounded', async (t) => {
+  const steps = [
+    { gradient: 1e-3, loss: 1, size: 3, stepSize: 0.1 },
+    { gradient: 1e-4, loss: 1, size: 3, stepSize: 0.1 },
+    { gradient: 0, loss: 1, size: 3, stepSize: 0.1 },
+    { gradient: 0, loss: 0, size: 3, stepSize: 0 },
+    { gradient: 0.25, loss: 1 / 64, size: 4, stepSize: 1 / 16 },
+    { gradient: 100, loss: 1000, size: 3, stepSize: 1 / 30 },
+    // The squares of so many elements do not add up to a half float.
+    { gradient: 0.125, loss: 1, size: 262144, stepSize: 1 / 4096 },
+    { gradient: 64, loss: 1024, size: 4096, stepSize: 1 / 16384 },
+  ];
+  const sizes = await inPage('halfFloatSteps', steps, 0.1);
+  steps.forEach(({ stepSize }, i) => {
+    const found = sizes[i];
+    t.true(
+      typeof found === 'number' && Math.abs(found - stepSize) <= 0.005 * stepSize,
+      `${JSON.stringify(steps[i])}: ${String(found)}`,
+    );
+  });
+  // Without a maximal learning rate there is none that could be taken.
+  const [refused] = await inPage('halfFloatSteps', [{ gradient: 0, loss: 1, size: 3 }], null);
+  t.regex(String(refused), /step size overflows .*half floats alone: 65504.*maximal learning rate/);
 });

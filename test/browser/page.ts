@@ -316,6 +316,84 @@ const pageTests = {
     const report = fusedAliGStep({ parameters: [parameter], gradients, loss: 25, epsilon: 0 });
     return { report, parameter: [...parameter] };
   },
+
+  /**
+   * One step of AliG for each of these gradients and losses on WebGL with half floats alone; its step
+   * size, or the error's message.
+   */
+  async halfFloatSteps(
+    steps: readonly { gradient: number; loss: number; size: number }[],
+    maxLearningRate: number | null,
+  ): Promise<(number | string)[]> {
+    const factory = tf.findBackendFactory('webgl');
+    const restart = async (halfFloats: boolean) => {
+      tf.removeBackend('webgl');
+      tf.env().set('WEBGL_FORCE_F16_TEXTURES', halfFloats);
+      tf.env().set('WEBGL_RENDER_FLOAT32_ENABLED', !halfFloats);
+      tf.registerBackend('webgl', factory, 2);
+      await tf.setBackend('webgl');
+    };
+    await restart(true);
+    const results: (number | string)[] = [];
+    for (const { gradient, loss, size } of steps) {
+      const variable = tf.variable(tf.ones([size]));
+      const optimizer = new AliG({ maxLearningRate, momentum: 0 });
+      const error = nonFiniteErrorOf(() => {
+        optimizer.applyGradients({ [variable.name]: tf.fill([size], gradient) }, { loss });
+        results.push(optimizer.lastStep!.stepSize);
+      });
+      if (error) results.push(error.message);
+      variable.dispose();
+      optimizer.dispose();
+    }
+    await restart(false);
+    return results;
+  },
+
+  /** A model with batch normalisation meets a batch with NaN, which is skipped. */
+  async skipBadBatch(backend: string): Promise<
+    TensorCounts & {
+      predictions: number[];
+      iterations: number;
+      skipped: number;
+      statuses: string[];
+    }
+  > {
+    await tf.setBackend(backend);
+    const tensorsBefore = tf.memory().numTensors;
+    const model = layers.sequential({
+      layers: [
+        layers.layers.dense({ units: 3, inputShape: [2], activation: 'tanh' }),
+        layers.layers.batchNormalization(),
+        layers.layers.dense({ units: 1 }),
+      ],
+    });
+    const optimizer = new AliG({ maxLearningRate: 0.1, onNonFinite: 'skip' });
+    model.compile({ optimizer, loss: 'meanSquaredError' });
+    const good = tf.tensor2d([1, 2, -1, 0.5, 0, -2, 2, 1], [4, 2]);
+    const bad = tf.tensor2d([1, 2, NaN, 0.5, 0, -2, 2, 1], [4, 2]);
+    const targets = tf.tensor2d([1, 0, 2, -1], [4, 1]);
+    const statuses: string[] = [];
+    const quiet = { verbose: 0 } as const;
+    for (const batch of [good, bad, bad, good]) {
+      await model.fit(batch, targets, { epochs: 1, ...quiet });
+      statuses.push(optimizer.lastStep!.status);
+    }
+    const { iterations, skippedSteps: skipped } = optimizer;
+    const predicted = model.predict(good) as tf.Tensor;
+    const predictions = [...(await predicted.data())];
+    tf.dispose([good, bad, targets, predicted]);
+    model.dispose();
+    optimizer.dispose();
+    return {
+      predictions,
+      iterations,
+      skipped,
+      statuses,
+      tensorsBefore,
+      tensorsAfter: await tensorsOnceSettled(tensorsBefore),
+    };
+  },
 };
 
 export type PageTests = typeof pageTests;

@@ -139,7 +139,7 @@ test.serial('bad groups are refused, and nothing is changed', (t) => {
     [
       [{ variables: ['a'] }, { variables: ['b'], maxLearningRate: -1 }],
       RangeError,
-      /AliG: groups\[1\]: maxLearningRate must be a positive number, or null .*, not -1/,
+      /AliG: groups\[1\]: maxLearningRate must be a number of 0 or more, or null .*, not -1/,
     ],
   ];
   for (const [groups, error, message] of rows) {

@@ -328,12 +328,12 @@ for (const backend of backendNames) {
       return report(optimizer).stepSize;
     });
     t.deepEqual(stepSizes, [0.25, 0.125, 0.5]);
-    for (const wrong of [0, -1, NaN, Infinity, '1' as never, undefined as never]) {
+    for (const wrong of [-1, NaN, Infinity, '1' as never, undefined as never]) {
       t.throws(
         () => {
           optimizer.maxLearningRate = wrong;
         },
-        { instanceOf: RangeError, message: /maxLearningRate must be a positive number/ },
+        { instanceOf: RangeError, message: /maxLearningRate must be a number of 0 or more/ },
       );
     }
     t.is(optimizer.maxLearningRate, null);

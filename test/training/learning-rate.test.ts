@@ -7,6 +7,8 @@ import {
   PlateauDecay,
   powerDecay,
   setLearningRate,
+  Sgd,
+  Sps,
   stepDecay,
   type PlateauDecayOptions,
   type PlateauDecayState,
@@ -52,14 +54,42 @@ for (const [name, make] of Object.entries(makers)) {
   });
 }
 
+for (const [name, make] of Object.entries(makers)) {
+  test.serial(`${name} takes a step with the learning rate 0`, (t) => {
+    const optimizer = make(0.01);
+    setLearningRate(optimizer, 0);
+    t.is(valueAfterStep(optimizer), valueAfterStep(make(0)));
+  });
+}
+
+test('a rate by a name that the optimiser does not have fails aloud', (t) => {
+  const aliG = new AliG({ maxLearningRate: 0.1 });
+  const sgd = new Sgd({ learningRate: 0.1 });
+  const rows: [tf.Optimizer, string, RegExp][] = [
+    [aliG, 'learningRate', /AliG has no learningRate .* 0.02: set maxLearningRate/],
+    [aliG, 'lr', /AliG has no lr .*: set maxLearningRate/],
+    [aliG, 'momentum', /AliG: momentum cannot be changed to 0.02 between steps; make a new/],
+    [sgd, 'maxLearningRate', /Sgd has no maxLearningRate .*: set learningRate/],
+    [new Sps(), 'learningRate', /Sps has no learningRate .*: its step size has no rate to set/],
+  ];
+  for (const [optimizer, property, message] of rows) {
+    t.throws(() => Reflect.set(optimizer, property, 0.02), { instanceOf: TypeError, message });
+  }
+  t.is((aliG as unknown as { momentum: number }).momentum, 0.9);
+  setLearningRate(aliG, 0.01);
+  t.is(aliG.maxLearningRate, 0.01);
+  setLearningRate(sgd, 0.01);
+  t.is(sgd.learningRate, 0.01);
+});
+
 test('a learning rate out of range, or an optimiser without one, is refused', (t) => {
   const optimizer = tf.train.sgd(0.1);
-  for (const value of [0, -1, NaN, Infinity, '0.1', undefined]) {
+  for (const value of [-1, NaN, Infinity, '0.1', undefined]) {
     t.throws(
       () => {
         setLearningRate(optimizer, value as number);
       },
-      { instanceOf: RangeError, message: /learningRate must be a positive number, not/ },
+      { instanceOf: RangeError, message: /learningRate must be a number of 0 or more, not/ },
     );
   }
   for (const wrong of [{}, null, undefined, 'sgd']) {
@@ -119,9 +149,9 @@ test('PlateauDecay goes on from its state, which survives JSON', (t) => {
   t.is(resumed.learningRate, 0.25);
   t.throws(
     () => {
-      resumed.setState({ learningRate: 0, best: null, waited: 0 });
+      resumed.setState({ learningRate: -1, best: null, waited: 0 });
     },
-    { message: /PlateauDecay.setState: learningRate must be a positive number, not 0/ },
+    { message: /PlateauDecay.setState: learningRate must be a number of 0 or more, not -1/ },
   );
   t.is(resumed.learningRate, 0.25);
 });

@@ -254,6 +254,32 @@ test('a first epoch of a second training counts its own steps', (t) => {
   t.is(logs['stepSize'], 0.2);
 });
 
+test.serial('where the data run out, the training ends as tfjs ends it', async (t) => {
+  const { model, optimizer, inputs, oneHot } = compiled();
+  const data = tf.data
+    .zip({ xs: tf.data.array(tf.unstack(inputs)), ys: tf.data.array(tf.unstack(oneHot)) })
+    .batch(inputs.shape[0]!);
+  // tfjs-data's datasets are not typed as what tfjs-layers takes.
+  const fitDataset = model.fitDataset.bind(model) as (
+    dataset: unknown,
+    options: object,
+  ) => Promise<tf.History>;
+  const { warn } = console;
+  console.warn = () => undefined;
+  try {
+    const callbacks = stepLogger(optimizer);
+    const { history } = await fitDataset(data, {
+      ...quiet,
+      epochs: 3,
+      batchesPerEpoch: 1,
+      callbacks,
+    });
+    t.is(history['stepSize']!.length, 1);
+  } finally {
+    console.warn = warn;
+  }
+});
+
 test.serial('bad input: errors name argument, value and remedy', async (t) => {
   const { model, inputs, oneHot } = compiled();
   const rows: [unknown, unknown, RegExp][] = [
