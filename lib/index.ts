@@ -4,6 +4,7 @@ export { l2Ball, type L2Ball } from './constraints/l2-ball.js';
 export { none, type None } from './constraints/none.js';
 export { simplex, type Simplex } from './constraints/simplex.js';
 export { DeviceBuffer } from './engines/device-buffer.js';
+export { accuracy } from './losses/accuracy.js';
 export { crossEntropy } from './losses/cross-entropy.js';
 export { hinge, smoothedHinge } from './losses/hinge.js';
 export { AdaGrad, type AdaGradOptions } from './optimizers/adagrad.js';
@@ -61,17 +62,21 @@ export {
   type MicroBatch,
 } from './training/gradient-accumulator.js';
 export {
+  cosineDecay,
   exponentialDecay,
   PlateauDecay,
   powerDecay,
   setLearningRate,
   stepDecay,
+  warmUp,
+  type CosineDecayOptions,
   type ExponentialDecayOptions,
   type LearningRateSchedule,
   type PlateauDecayOptions,
   type PlateauDecayState,
   type PowerDecayOptions,
   type StepDecayOptions,
+  type WarmUpOptions,
 } from './training/learning-rate.js';
 export {
   stepLogger,

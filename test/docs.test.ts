@@ -15,8 +15,8 @@ const folder = fileURLToPath(new URL('docs-examples/', import.meta.url));
 
 for (const [page, blocks] of [
   ['groups-and-constraints', 2],
-  ['losses', 2],
-  ['training-helpers', 4],
+  ['losses', 3],
+  ['training-helpers', 5],
 ] as const) {
   test.serial(`the examples of docs/${page}.md run and print what they promise to`, async (t) => {
     const text = await readFile(join(root, 'docs', `${page}.md`), 'utf8');

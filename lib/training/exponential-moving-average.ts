@@ -14,7 +14,7 @@ import { readState } from '../engines/engine.js';
 import { checkTensor, checkVariable } from '../step/checks.js';
 import { hostTensor } from '../step/host-tensor.js';
 import { isPromiseLike } from '../step/brands.js';
-import { checkOptionNames, shown } from '../step/settings.js';
+import { checkChoice, checkOptionNames, shown } from '../step/settings.js';
 import { checkNumber } from './checks.js';
 
 const owner = 'ExponentialMovingAverage';
@@ -34,6 +34,12 @@ export interface ExponentialMovingAverageOptions {
    * forgotten: `num_updates` of TensorFlow's ExponentialMovingAverage. Default: false.
    */
   warmUp?: boolean;
+  /**
+   * What becomes of variables that are not trainable, as the moving statistics of batch normalisation,
+   * where they are in the list: 'average' them as well, or 'copy' the present ones at each update, as
+   * PyTorch's AveragedModel does with buffers. Default: 'average'.
+   */
+  statistics?: 'average' | 'copy';
 }
 
 interface Average {
@@ -65,6 +71,7 @@ function copied(value: Tensor): Tensor {
 export class ExponentialMovingAverage {
   private readonly decay: number;
   private readonly warmUp: boolean;
+  private readonly copiesStatistics: boolean;
   private readonly averages: Average[];
   private count = 0;
   private swappedIn = false;
@@ -72,14 +79,14 @@ export class ExponentialMovingAverage {
 
   /**
    * @param variables The variables to average, float32, on the current backend; one that is listed more
-   * than once, as where layers share it, is one. Give the statistics
-   * of batch normalisation as well if they are to be averaged too.
+   * than once, as where layers share it, is one. Give the
+   * statistics of batch normalisation as well if they are to be swapped in too.
    * @throws TypeError for an unknown option or no list of variables, RangeError for a value out of
    * range, Error for a variable that is disposed.
    */
   constructor(variables: readonly Variable[], options: ExponentialMovingAverageOptions = {}) {
-    checkOptionNames(owner, options, ['decay', 'warmUp']);
-    const { decay = 0.999, warmUp = false } = options;
+    checkOptionNames(owner, options, ['decay', 'warmUp', 'statistics']);
+    const { decay = 0.999, warmUp = false, statistics = 'average' } = options;
     checkNumber(
       owner,
       'decay',
@@ -102,6 +109,8 @@ export class ExponentialMovingAverage {
     });
     this.decay = decay;
     this.warmUp = warmUp;
+    this.copiesStatistics =
+      checkChoice(owner, 'statistics', statistics, ['average', 'copy']) === 'copy';
     this.averages = [...new Set(variables as readonly Variable[])].map((variable) => ({
       variable,
       value: copied(variable),
@@ -127,8 +136,11 @@ export class ExponentialMovingAverage {
     const decay = this.warmUp ? Math.min(this.decay, (1 + n) / (10 + n)) : this.decay;
     for (const average of this.averages) {
       const { variable, value } = average;
-      // In this form an average that equals its weight stays as it is.
-      average.value = keep(tidy(() => add(value, mul(sub(variable, value), 1 - decay))));
+      average.value =
+        this.copiesStatistics && !variable.trainable
+          ? copied(variable)
+          : // In this form an average that equals its weight stays as it is.
+            keep(tidy(() => add(value, mul(sub(variable, value), 1 - decay))));
       value.dispose();
     }
     this.count = n;

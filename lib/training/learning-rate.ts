@@ -148,6 +148,85 @@ export function powerDecay(options: PowerDecayOptions): LearningRateSchedule {
   };
 }
 
+/** Options of {@link cosineDecay}. */
+export interface CosineDecayOptions {
+  /** Learning rate at time 0: positive. */
+  learningRate: number;
+  /** The number of epochs or steps after which `minimum` is reached: positive. */
+  over: number;
+  /** Learning rate from then on: at least 0, less than `learningRate`. Default: 0. */
+  minimum?: number;
+}
+
+/**
+ * Half a cosine from `learningRate` down to `minimum` ("SGDR: Stochastic Gradient Descent with Warm
+ * Restarts", Loshchilov and Hutter, one period).
+ *
+ * @returns A function of the number of epochs, or of steps, that are done: from 0.
+ * @throws TypeError for an unknown option, RangeError for a value out of range.
+ */
+export function cosineDecay(options: CosineDecayOptions): LearningRateSchedule {
+  const owner = 'cosineDecay';
+  checkOptionNames(owner, options, ['learningRate', 'over', 'minimum']);
+  const { learningRate, over, minimum = 0 } = options;
+  checkPositive(owner, 'learningRate', learningRate);
+  checkPositive(owner, 'over', over);
+  checkNumber(
+    owner,
+    'minimum',
+    minimum,
+    'a number of 0 or more, less than learningRate',
+    (value) => value >= 0 && value < learningRate,
+  );
+  return (time) => {
+    checkNotNegative(owner, 'time', time);
+    const share = Math.min(time / over, 1);
+    return minimum + ((learningRate - minimum) * (1 + Math.cos(Math.PI * share))) / 2;
+  };
+}
+
+/** Options of {@link warmUp}. */
+export interface WarmUpOptions {
+  /** The learning rate without the warm-up: a number of 0 or more, or another schedule. */
+  schedule: number | LearningRateSchedule;
+  /** The number of epochs or steps that the warm-up takes: positive. */
+  over: number;
+  /** The share of the learning rate at time 0, from 0 up to but not including 1. Default: 0. */
+  from?: number;
+}
+
+/**
+ * A schedule whose rate first grows along a line, to that of another one ("Accurate, Large Minibatch
+ * SGD", Goyal et al.):
+ *
+ *     const rate = warmUp({schedule: cosineDecay({learningRate: 0.1, over: 1000}), over: 50});
+ *
+ * The other schedule is asked for the same time, and not for a later one. With a `from` of 0 the first
+ * step has the rate 0.
+ *
+ * @returns A function of the time of the other schedule: epochs or steps that are done, from 0.
+ * @throws TypeError for an unknown option, RangeError for a value out of range.
+ */
+export function warmUp(options: WarmUpOptions): LearningRateSchedule {
+  const owner = 'warmUp';
+  checkOptionNames(owner, options, ['schedule', 'over', 'from']);
+  const { schedule, over, from = 0 } = options;
+  if (typeof schedule !== 'function') checkNotNegative(owner, 'schedule', schedule);
+  checkPositive(owner, 'over', over);
+  checkNumber(
+    owner,
+    'from',
+    from,
+    'a number from 0 up to but not including 1',
+    (value) => value >= 0 && value < 1,
+  );
+  return (time) => {
+    checkNotNegative(owner, 'time', time);
+    const rate = typeof schedule === 'function' ? schedule(time) : schedule;
+    return time >= over ? rate : rate * (from + ((1 - from) * time) / over);
+  };
+}
+
 /** Options of {@link PlateauDecay}. */
 export interface PlateauDecayOptions {
   /** The learning rate to start with: positive. */

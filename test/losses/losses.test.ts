@@ -2,7 +2,7 @@
 import type { io } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-node';
 import test from 'ava';
-import { AliG, crossEntropy, hinge, smoothedHinge } from '../../lib/index.js';
+import { accuracy, AliG, crossEntropy, hinge, smoothedHinge } from '../../lib/index.js';
 import { backendNames, useBackend } from '../support/backends.js';
 import { decodeRecorded, readGoldenModel, recordedExcess } from '../support/golden-models.js';
 import { SeededRandom } from '../../experiments/runner/seeded-random.js';
@@ -279,6 +279,17 @@ test.serial('fitDataset takes class indices, as a column or not', async (t) => {
     t.true((history['loss']!.at(-1) as number) < 0.1);
   }
 });
+
+for (const backend of backendNames) {
+  test.serial(`accuracy takes one-hot labels and class indices (${backend})`, async (t) => {
+    await useBackend(backend);
+    const scores = tf.tensor2d([3, 1, 0, 0, 2, 1, 5, 4, 3], [3, 3]);
+    const labels = tf.tensor1d([0, 1, 2], 'int32');
+    for (const each of [labels, tf.expandDims(labels, 1), tf.oneHot(labels, 3)]) {
+      t.deepEqual([...accuracy(each, scores).dataSync()], [1, 1, 0]);
+    }
+  });
+}
 
 test.serial('a model saved with its optimiser is compiled again after loading', async (t) => {
   const { inputs, oneHot } = clusters(30);

@@ -226,3 +226,21 @@ test.serial('bad input: errors name argument, value and remedy', async (t) => {
     await t.throwsAsync(async () => average[action](), { message: /disposed; make a new one/ });
   }
 });
+
+test.serial('what is not trainable is averaged, or copied at each update', (t) => {
+  for (const [statistics, expected] of [
+    ['average', 3],
+    ['copy', 5],
+  ] as const) {
+    const weight = newVariable(1);
+    const moving = tf.variable(tf.tensor1d([1]), false);
+    const average = new ExponentialMovingAverage([weight, moving], { decay: 0.5, statistics });
+    assign(weight, 5);
+    assign(moving, 5);
+    average.update();
+    t.deepEqual(averagesOf(average, [weight, moving]), [3, expected]);
+  }
+  t.throws(() => new ExponentialMovingAverage([newVariable(1)], { statistics: 'none' as 'copy' }), {
+    message: /statistics must be 'average' or 'copy', not 'none'/,
+  });
+});

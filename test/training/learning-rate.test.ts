@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-node';
 import test from 'ava';
 import {
   AliG,
+  cosineDecay,
   exponentialDecay,
   PlateauDecay,
   powerDecay,
@@ -10,6 +11,7 @@ import {
   Sgd,
   Sps,
   stepDecay,
+  warmUp,
   type PlateauDecayOptions,
   type PlateauDecayState,
 } from '../../lib/index.js';
@@ -135,6 +137,23 @@ test('PlateauDecay divides where the value is no better than the best', (t) => {
     [5, 4, 4, 4, 3, 6, 6, 6, 6].map((loss) => losses.update(loss)),
     [1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.125],
   );
+});
+
+test('a cosine ends at 0 and a warm-up starts there', (t) => {
+  const cosine = cosineDecay({ learningRate: 0.4, over: 4, minimum: 0.2 });
+  t.is(cosine(0), 0.4);
+  t.true(Math.abs(cosine(2) - 0.3) < 1e-15);
+  for (const time of [4, 5]) t.is(cosine(time), 0.2);
+  t.is(cosineDecay({ learningRate: 1, over: 3 })(3), 0);
+  const warm = warmUp({ schedule: (time) => 8 - time, over: 4, from: 0.5 });
+  t.deepEqual([0, 2, 4, 5].map(warm), [4, 4.5, 4, 3]);
+  t.deepEqual([0, 1, 2, 9].map(warmUp({ schedule: 0.5, over: 2 })), [0, 0.25, 0.5, 0.5]);
+  t.throws(() => cosineDecay({ learningRate: 1, over: 0 }), { message: /over must be a positive/ });
+  t.throws(() => cosineDecay({ learningRate: 1, over: 1, minimum: 1 }), {
+    message: /minimum must be .* less than learningRate, not 1/,
+  });
+  t.throws(() => warmUp({ schedule: -1, over: 1 }), { message: /schedule must be .* not -1/ });
+  t.throws(() => warmUp({ schedule: 1, over: 1 })(-1), { message: /time must be .* not -1/ });
 });
 
 test('PlateauDecay goes on from its state, which survives JSON', (t) => {
