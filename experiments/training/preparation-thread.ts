@@ -1,5 +1,5 @@
 /** A thread that makes the mini-batches of the places that it is told, in their order. */
-import { parentPort, workerData } from 'node:worker_threads';
+import { workerData } from 'node:worker_threads';
 
 import type { Batch, Place } from './batches.js';
 import type { BatchModule, PreparationInput } from './prepared-batches.js';
@@ -14,10 +14,12 @@ function memoryOf(content: object): ArrayBuffer[] {
   });
 }
 
-const { module, data } = workerData as PreparationInput;
+const { module, data, port, made } = workerData as PreparationInput;
 const { batchMaker } = (await import(module)) as BatchModule<Batch>;
 const make = batchMaker(data);
-parentPort!.on('message', (place: Place) => {
+port.on('message', (place: Place) => {
   const batch = make(place);
-  parentPort!.postMessage(batch, memoryOf(batch));
+  port.postMessage(batch, memoryOf(batch));
+  Atomics.add(made, 0, 1);
+  Atomics.notify(made, 0);
 });

@@ -1,4 +1,10 @@
-import { Worker } from 'node:worker_threads';
+import { setImmediate } from 'node:timers/promises';
+import {
+  MessageChannel,
+  receiveMessageOnPort,
+  Worker,
+  type MessagePort,
+} from 'node:worker_threads';
 
 import type { Batch, BatchMaker, BatchSource, Place } from './batches.js';
 
@@ -15,6 +21,10 @@ export interface BatchStream<Content extends Batch> {
 export interface PreparationInput {
   readonly module: string;
   readonly data: unknown;
+  /** Where it is told places and answers with their batches. */
+  readonly port: MessagePort;
+  /** Its first number changes with every batch that is made. */
+  readonly made: Int32Array;
 }
 
 /**
@@ -23,90 +33,104 @@ export interface PreparationInput {
  */
 const batchesAhead = 3;
 
+/** After so long without a batch it is looked whether the thread is still there. */
+const millisecondsBetweenLooks = 100;
+
 /** Batches that a thread makes while TensorFlow, which blocks this one, computes. */
 class PreparedBatches<Content extends Batch> implements BatchStream<Content> {
   readonly #thread: Worker;
+  readonly #port: MessagePort;
+  readonly #made = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   #places: Iterator<Place> = [].values();
-  readonly #made: Content[] = [];
-  /** Asked for and not yet made. */
+  /** Asked for and not yet taken. */
   #asked = 0;
-  /** Of those asked for: made for places that no longer come. */
+  /** Of those asked for: for places that no longer come. */
   #stale = 0;
   #failure: Error | null = null;
-  #wake: () => void = () => undefined;
 
   constructor({ module, data }: BatchSource) {
-    const workerData: PreparationInput = { module: module.href, data };
-    this.#thread = new Worker(new URL('./preparation-thread.js', import.meta.url), { workerData });
+    const { port1, port2 } = new MessageChannel();
+    const workerData: PreparationInput = {
+      module: module.href,
+      data,
+      port: port2,
+      made: this.#made,
+    };
+    this.#port = port1;
+    this.#thread = new Worker(new URL('./preparation-thread.js', import.meta.url), {
+      workerData,
+      transferList: [port2],
+    });
     // A process that has nothing else to do ends, as without the thread.
     this.#thread.unref();
-    this.#thread.on('message', (batch: Content) => {
-      this.#asked -= 1;
-      if (this.#stale > 0) {
-        this.#stale -= 1;
-      } else {
-        this.#made.push(batch);
-      }
-      this.#wake();
-    });
     this.#thread.on('error', (cause: unknown) => {
       // Errors of another thread are none of this one's classes.
       const { message } = cause as Error;
-      this.#fail(new Error(`A batch could not be made: ${message}`, { cause }));
+      this.#failure ??= new Error(`A batch could not be made: ${message}`, { cause });
     });
     this.#thread.on('exit', (exitCode) => {
-      this.#fail(new Error(`The thread that prepares batches ended with exit code ${exitCode}.`));
+      this.#failure ??= new Error(
+        `The thread that prepares batches ended with exit code ${exitCode}.`,
+      );
     });
-  }
-
-  #fail(error: Error): void {
-    this.#failure ??= error;
-    this.#wake();
   }
 
   #ask(): void {
-    while (this.#asked - this.#stale + this.#made.length < batchesAhead) {
+    while (this.#asked - this.#stale < batchesAhead) {
       const place = this.#places.next();
       if (place.done === true) {
         return;
       }
       this.#asked += 1;
-      this.#thread.postMessage(place.value);
+      this.#port.postMessage(place.value);
     }
   }
 
   begin(places: Iterator<Place>): void {
     this.#places = places;
-    this.#made.length = 0;
     this.#stale = this.#asked;
     this.#ask();
   }
 
-  async next(): Promise<Content> {
-    // Otherwise the process would end while this one is waited for.
-    this.#thread.ref();
-    try {
-      for (;;) {
-        const batch = this.#made.shift();
-        if (batch !== undefined) {
-          this.#ask();
-          return batch;
-        }
-        if (this.#failure !== null) {
-          throw this.#failure;
-        }
-        if (this.#asked === 0) {
-          throw new Error('All batches that were begun have been taken.');
-        }
-        await new Promise<void>((resolve) => (this.#wake = resolve));
+  /** A batch that was made, the stale ones passed over; null: the thread is still at it. */
+  #take(): Content | null {
+    for (;;) {
+      // Without the event loop, which would have to come round first.
+      const received = receiveMessageOnPort(this.#port) as { message: Content } | undefined;
+      if (received === undefined) {
+        return null;
       }
-    } finally {
-      this.#thread.unref();
+      this.#asked -= 1;
+      if (this.#stale === 0) {
+        return received.message;
+      }
+      this.#stale -= 1;
+    }
+  }
+
+  async next(): Promise<Content> {
+    if (this.#asked === this.#stale) {
+      throw new Error('All batches that were begun have been taken.');
+    }
+    for (;;) {
+      const made = Atomics.load(this.#made, 0);
+      const batch = this.#take();
+      if (batch !== null) {
+        this.#ask();
+        return batch;
+      }
+      if (this.#failure !== null) {
+        throw this.#failure;
+      }
+      Atomics.wait(this.#made, 0, made, millisecondsBetweenLooks);
+      // The end of the thread is told by the event loop.
+      await setImmediate();
     }
   }
 
   dispose(): void {
     this.#thread.removeAllListeners();
+    this.#port.close();
     void this.#thread.terminate();
   }
 }

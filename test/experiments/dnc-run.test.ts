@@ -43,7 +43,7 @@ for (const { name, values, prepare } of methods) {
       first.map(() => null),
     );
     const state = await whole.save();
-    const resumed = await startDnc(prepare(value), settings, { ahead: false });
+    const resumed = await startDnc(prepare(value), settings);
     await resumed.restore(structuredClone(state));
     t.deepEqual(await checkpoint(resumed), await checkpoint(whole));
     const rest = await takeSteps(whole, 14);
