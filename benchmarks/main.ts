@@ -63,6 +63,12 @@ function measurement(name: ResultName, description: string, isDefault = false): 
 
 const repetitions = ['--repetitions <count>', 'rounds', wholeNumber({ atLeast: 1 })] as const;
 
+const threads = [
+  '--threads <count>',
+  "of every contender (default: the package's choice)",
+  wholeNumber({ atLeast: 1 }),
+] as const;
+
 const peers = [
   '--peers',
   'also PyTorch and Keras, which are installed into a folder of their own',
@@ -73,11 +79,7 @@ measurement('step', 'one step: sizes, regimes, the floors of the memory', true)
   .option(...repetitions)
   .option(...peers)
   .option('--shapes <list>', 'such as 160x1000,ResNet-50: TENSORSxELEMENTS or a network', shapesOf)
-  .option(
-    '--threads <count>',
-    "of every contender (default: the package's choice)",
-    wholeNumber({ atLeast: 1 }),
-  )
+  .option(...threads)
   .action(async (options: Common & { peers: boolean; shapes?: Shape[]; threads?: number }) => {
     deliver('step', options, await runSteps(options), (results) =>
       [stepSection(results), contendersSection(results)].join('\n\n'),
@@ -86,8 +88,9 @@ measurement('step', 'one step: sizes, regimes, the floors of the memory', true)
 measurement('training', "training steps and the optimiser's share of them")
   .option(...repetitions)
   .option(...peers)
+  .option(...threads)
   .option('--networks <text>', 'those alone whose title has this text, such as WRN-10-1')
-  .action(async (options: Common & { peers: boolean; networks?: string }) => {
+  .action(async (options: Common & { peers: boolean; networks?: string; threads?: number }) => {
     deliver('training', options, await runTrainings(options), trainingSection);
   });
 measurement('memory', 'what 10,000 steps hold, and steps over a billion parameters').action(

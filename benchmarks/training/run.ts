@@ -26,6 +26,8 @@ export interface OptimizerResult extends Partial<OptimizerPart> {
   /** Milliseconds of a training step, one entry a round. */
   readonly step: readonly number[];
   readonly stepSummary: Summary;
+  /** The same of all processors together, which other programs on the machine lengthen less. */
+  readonly processors?: Summary;
   readonly examplesPerSecond: number;
 }
 
@@ -61,6 +63,7 @@ function resultOf(name: string, batchSize: number, times: TimesByPart): Optimize
     name,
     step,
     stepSummary,
+    processors: summarise(times.get('processors')!),
     ...(optimizer && {
       optimizer,
       optimizerSummary: summarise(optimizer),
@@ -92,13 +95,15 @@ export async function runTrainings(options: {
   /** A part of the title of the networks that are measured; default: all. */
   readonly networks?: string;
   readonly repetitions?: number;
+  /** Of every contender. Default: the package's choice. */
+  readonly threads?: number;
 }): Promise<TrainingResults> {
   const { quick, peers, networks, repetitions } = options;
   const python = peers ? installPeers() : null;
   const standard = quick ? quickRounds : standardRounds;
   const rounds = { ...standard, count: repetitions ?? standard.count };
-  const threads = requireAddon().getThreadCount();
-  const machine = describeMachine();
+  const threads = options.threads ?? requireAddon().getThreadCount();
+  const machine = { ...describeMachine(), threads };
   const versions: Record<string, string> = { ...machine.versions };
   const results: TrainingResult[] = [];
   const chosen = trainings.filter(({ title }) => title.includes(networks ?? ''));

@@ -58,6 +58,7 @@ export function prepare(name: string, input: unknown): Promise<Runner> {
     let gradientTime = 0;
     let stepTime = 0;
     const start = performance.now();
+    const usedBefore = process.cpuUsage();
     for (let i = 0; i < count; i++) {
       const before = performance.now();
       const computed = tf.tidy(() => tf.variableGrads(makeLoss, list));
@@ -71,7 +72,13 @@ export function prepare(name: string, input: unknown): Promise<Runner> {
       computed.value.dispose();
     }
     const total = performance.now() - start;
-    return { step: total / count, gradients: gradientTime / count, optimizer: stepTime / count };
+    const { user, system } = process.cpuUsage(usedBefore);
+    return {
+      step: total / count,
+      processors: (user + system) / 1000 / count,
+      gradients: gradientTime / count,
+      optimizer: stepTime / count,
+    };
   };
   const details = (): Details => ({
     tensors: list.length,
