@@ -7,10 +7,7 @@ import { DenseNet } from '../../../experiments/networks/dense-net.js';
 import type { Network } from '../../../experiments/networks/network.js';
 import { WideResNet } from '../../../experiments/networks/wide-resnet.js';
 import { backendNames, useBackend } from '../../support/backends.js';
-import {
-  type GoldenNetwork,
-  goldenNetworks,
-} from '../../support/golden-models.js';
+import { type GoldenNetwork, goldenNetworks } from '../../support/golden-models.js';
 import { tensorCount } from '../../support/tensor-count.js';
 import {
   assertWithin,
