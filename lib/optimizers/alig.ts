@@ -13,8 +13,8 @@ const owner = 'AliG';
 /** Options of {@link AliG}. */
 export interface AliGOptions extends CommonOptions {
   /**
-   * Maximal learning rate (eta in the paper), the one hyper-parameter to choose: at least 0, often a
-   * power of ten such as 0.1. Null: none (ALI-G-infinity).
+   * Maximal learning rate (eta in the paper), the one hyper-parameter to choose: positive, often a
+   * power of ten such as 0.1. Null: none (ALI-G-infinity). A schedule may set it to 0 between steps.
    */
   maxLearningRate: number | null;
   /** Nesterov momentum (mu), 0 <= momentum < 1. Default: 0.9. */
@@ -64,6 +64,25 @@ export class AliG extends RuleOptimizer<Complete<AliGOptions>> {
    */
   constructor(options: AliGOptions) {
     super(owner, completeOptions(owner, options, defaults), configurationOf);
+    // As the published constructor: it is a mistake to begin with.
+    if (Math.fround(options.maxLearningRate ?? Infinity) === 0) {
+      throw new RangeError(
+        `${owner}: maxLearningRate must be a positive number, or null for no maximal learning rate ` +
+          `(ALI-G-infinity), not ${String(options.maxLearningRate)}; between steps it may be set to 0.`,
+      );
+    }
+  }
+
+  /** As of every optimiser here; takes the rate 0 of one that was saved at the end of a schedule. */
+  static override fromConfig<T extends serialization.Serializable>(
+    cls: serialization.SerializableConstructor<T>,
+    config: serialization.ConfigDict,
+  ): T {
+    const rate = config['maxLearningRate'];
+    if (rate !== 0) return super.fromConfig(cls, config);
+    const optimizer = super.fromConfig(cls, { ...config, maxLearningRate: null });
+    (optimizer as unknown as AliG).maxLearningRate = rate;
+    return optimizer;
   }
 
   /** Maximal learning rate (eta), null for none. May be set between steps. */

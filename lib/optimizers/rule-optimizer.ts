@@ -61,6 +61,7 @@ import {
   wasRefused,
   type RefusedStepOptions,
 } from './refused-steps.js';
+import { fromTfjs } from './tfjs-state.js';
 import { OptimizerState, type AddedSlots, type NamedTensor, type StateOfStep } from './state.js';
 
 /** An optimiser's options as the engines take them. */
@@ -364,7 +365,8 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
    * Takes over what {@link getWeights} gave; the tensors stay the caller's. State is matched to
    * variables when steps name them: by name where all names were saved, so that layers that were
    * frozen for a while find theirs, else by order, because names change from session to session.
-   * Shapes are checked. Where steps have named the variables already, the match is by order.
+   * Shapes are checked. What tf.train.adam, momentum and adagrad give is taken over as well, by Adam, Sgd
+   * with momentum and AdaGrad, so that a training goes on here. Where steps have named the variables already, the match is by order.
    *
    * @throws RangeError where number or shapes do not fit: nothing was changed then.
    */
@@ -372,7 +374,9 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
     this.assertUsable();
     const { owner } = this;
     const { rule } = this.configuration;
-    const rest = Array.isArray(weights) ? [...weights] : [];
+    const given = Array.isArray(weights) ? weights : [];
+    const [taken] = (await given[0]?.tensor.data()) ?? [];
+    const rest = [...fromTfjs(rule, given, taken ?? 0)];
     const iterations = rest.shift();
     const scalars = rule.scalars.length > 0 ? rest.shift() : undefined;
     const steps = rule.usesStepNumber ? rest.shift() : undefined;

@@ -1,7 +1,7 @@
 /** State that is saved while training goes on, kept for good, or loaded under other names. */
 import * as tf from '@tensorflow/tfjs-node';
 import test from 'ava';
-import { Adam, AliG, MomoAdam, Sgd } from '../../lib/index.js';
+import { AdaGrad, Adam, AliG, MomoAdam, Sgd } from '../../lib/index.js';
 import { backendNames, useBackend } from '../support/backends.js';
 import { savedToMemory } from '../support/saved-model.js';
 
@@ -75,7 +75,8 @@ for (const backend of backendNames) {
     const doubled = tf.tidy(() => tf.mul(tensor, 2));
     t.deepEqual([...doubled.dataSync()], [2, 4]);
     t.deepEqual(await tensor.array(), [1, 2]);
-    const gradient = tf.grad((x) => tf.sum(tf.square(x)))(tensor);
+    const sumOfSquares = (x: tf.Tensor): tf.Tensor => tf.sum(tf.square(x));
+    const gradient = tf.grad(sumOfSquares)(tensor);
     t.deepEqual([...gradient.dataSync()], [2, 4]);
     tensor.dispose();
     t.throws(() => tensor.dataSync(), { message: /disposed/ });
@@ -199,3 +200,39 @@ test.serial('a loaded model may freeze layers before its first step', async (t) 
   loaded.compile({ optimizer: loaded.optimizer, loss: 'meanSquaredError' });
   await t.notThrowsAsync(loaded.fit(inputs, targets, { epochs: 1, ...quiet }));
 });
+
+const takeovers: [string, () => tf.Optimizer, () => Sgd | Adam | AdaGrad][] = [
+  ['adam', () => tf.train.adam(0.1), () => new Adam({ learningRate: 0.1, epsilon: 1e-7 })],
+  [
+    'momentum',
+    () => tf.train.momentum(0.1, 0.5),
+    () => new Sgd({ learningRate: 0.1, momentum: 0.5 }),
+  ],
+  ['adagrad', () => tf.train.adagrad(0.1), () => new AdaGrad({ learningRate: 0.1, epsilon: 0 })],
+];
+
+for (const [name, theirs, ours] of takeovers) {
+  test.serial(`the state of tf.train.${name} is taken over`, async (t) => {
+    const run = async (takesOver: boolean) => {
+      const variables = [variable([1, -2]), variable([3, 0.5])];
+      const step = (optimizer: Pick<tf.Optimizer, 'minimize'>) => {
+        optimizer.minimize(
+          () => tf.addN(variables.map((each) => tf.sum(tf.square(each)))).asScalar(),
+          false,
+          variables,
+        );
+      };
+      const first = theirs();
+      for (let i = 0; i < 5; i++) step(first);
+      const second = ours();
+      if (takesOver) await second.setWeights(await first.getWeights());
+      for (let i = 0; i < 5; i++) step(takesOver ? second : first);
+      if (takesOver) t.is(second.iterations, 10);
+      return variables.flatMap((each) => [...each.dataSync()]);
+    };
+    const expected = await run(false);
+    (await run(true)).forEach((value, i) => {
+      t.true(Math.abs(value - expected[i]!) < 1e-5, `${value}, ${expected[i]!}`);
+    });
+  });
+}

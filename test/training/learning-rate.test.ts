@@ -60,7 +60,14 @@ for (const [name, make] of Object.entries(makers)) {
   test.serial(`${name} takes a step with the learning rate 0`, (t) => {
     const optimizer = make(0.01);
     setLearningRate(optimizer, 0);
-    t.is(valueAfterStep(optimizer), valueAfterStep(make(0)));
+    t.is(valueAfterStep(optimizer), 3);
+    if (name !== 'AliG') return;
+    const loaded = AliG.fromConfig<AliG>(AliG, optimizer.getConfig());
+    t.is(loaded.maxLearningRate, 0);
+    t.throws(() => new AliG({ maxLearningRate: 0 }), {
+      instanceOf: RangeError,
+      message: /maxLearningRate must be a positive number, .* not 0; between steps it may be set/,
+    });
   });
 }
 

@@ -258,7 +258,7 @@ test.serial('where the data run out, the training ends as tfjs ends it', async (
   const { model, optimizer, inputs, oneHot } = compiled();
   const data = tf.data
     .zip({ xs: tf.data.array(tf.unstack(inputs)), ys: tf.data.array(tf.unstack(oneHot)) })
-    .batch(inputs.shape[0]!);
+    .batch(inputs.shape[0]);
   // tfjs-data's datasets are not typed as what tfjs-layers takes.
   const fitDataset = model.fitDataset.bind(model) as (
     dataset: unknown,
