@@ -1,3 +1,4 @@
+import { prepareTensorFlowEnvironment } from './environment.js';
 import { gridById, shardOf, type Experiment } from './experiment.js';
 import type { ExperimentOptions } from './run-experiment.js';
 
@@ -8,6 +9,8 @@ export async function printPlan(
   options: Pick<ExperimentOptions, 'module' | 'quick' | 'preset' | 'dataFolder' | 'shard'>,
 ): Promise<void> {
   const { module, quick, preset, dataFolder, shard } = options;
+  // For the module, which may import TensorFlow.
+  prepareTensorFlowEnvironment();
   const { default: experiment } = (await import(module.href)) as { default: Experiment };
   const grid = gridById(experiment, quick, preset);
   const runs = shard === undefined ? grid : shardOf(grid, shard);
