@@ -75,12 +75,17 @@ for (const backend of backendNames) {
     const doubled = tf.tidy(() => tf.mul(tensor, 2));
     t.deepEqual([...doubled.dataSync()], [2, 4]);
     t.deepEqual(await tensor.array(), [1, 2]);
-    const sumOfSquares = (x: tf.Tensor): tf.Tensor => tf.sum(tf.square(x));
+    const sumOfSquares = (x: tf.Tensor) => tf.sum(tf.square(x)).asScalar();
     const gradient = tf.grad(sumOfSquares)(tensor);
     t.deepEqual([...gradient.dataSync()], [2, 4]);
     tensor.dispose();
     t.throws(() => tensor.dataSync(), { message: /disposed/ });
-    t.throws(() => tf.mul(tensor, 2), { message: /disposed/ });
+    t.throws(
+      () => {
+        tf.mul(tensor, 2);
+      },
+      { message: /disposed/ },
+    );
     t.is(tf.memory().numTensors, before + 2, 'the results of the two ops');
   });
 }
