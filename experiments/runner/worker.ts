@@ -62,7 +62,9 @@ async function makeRun(
       signal: stopping.signal,
       onProgress: (step) => {
         const now = performance.now();
-        if (now - lastMessage >= millisecondsBetweenMessages) {
+        // Of the last step the end tells, so that no run is shown as done before it is finished.
+        const isDue = now - lastMessage >= millisecondsBetweenMessages;
+        if (isDue && step < specification.steps) {
           lastMessage = now;
           send({ type: 'progress', step });
         }

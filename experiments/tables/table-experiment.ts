@@ -33,6 +33,8 @@ export interface FinishedCell extends Chosen {
 
 export interface FinishedColumn {
   readonly title: string;
+  /** Of its data and network, as they were. */
+  readonly taskTitle: string;
   readonly cells: readonly FinishedCell[];
 }
 
@@ -115,7 +117,7 @@ function finish(
   { notes, columns }: Preset,
   runs: readonly FinishedRun[],
 ): FinishedTable {
-  const { title, criterion } = definition;
+  const { title, criterion, tasks } = definition;
   return {
     title,
     notes,
@@ -125,6 +127,7 @@ function finish(
       const finals = finalsOf(chosen).map((specifications) => specifications.map(runId));
       return {
         title: column.title,
+        taskTitle: tasks.find(({ name }) => name === column.searches[0]!.task)!.title,
         cells: chosen.map((each, place) => ({
           ...each,
           finals: runs.filter(({ id }) => finals[place]!.includes(id)),
@@ -136,13 +139,16 @@ function finish(
 
 /** The experiment of a table: its trials, then the final runs of what these chose. */
 export function tableExperiment(definition: TableDefinition): Experiment {
-  const { name, title, tasks, criterion } = definition;
+  const { name, tasks, criterion } = definition;
   const grid = (quick: boolean, preset: string | null) =>
     presetOf(definition, quick, preset).columns.flatMap(({ searches }) =>
       searches.flatMap(trialsOf),
     );
-  return {
-    ...trainingExperiment({ name, title, tasks, methods, grid }),
+  return trainingExperiment({
+    name,
+    tasks,
+    methods,
+    grid,
     followUp(runs, quick, preset) {
       const known = new Set(runs.map(({ id }) => id));
       return presetOf(definition, quick, preset)
@@ -154,5 +160,5 @@ export function tableExperiment(definition: TableDefinition): Experiment {
     report(runs, quick, preset) {
       return definition.report(finish(definition, presetOf(definition, quick, preset), runs));
     },
-  };
+  });
 }

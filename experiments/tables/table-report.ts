@@ -93,12 +93,13 @@ function describeDivergence({ diverged, seeds }: Setting): string {
 }
 
 /** Sizes of a column's runs: what they trained on and how long. */
-function describeColumn({ title, cells }: FinishedColumn): string {
+function describeColumn({ title, taskTitle, cells }: FinishedColumn): string {
   const { final, trial } = cells[0]!.search;
   const sizes = ({ epochs, examples }: typeof final) =>
     `${epochs} ${epochs === 1 ? 'epoch' : 'epochs'} of ${number.format(examples)} examples`;
   const isSame = final.epochs === trial.epochs && final.examples === trial.examples;
-  return `- ${title}: ${sizes(final)}${isSame ? '' : `; searched by ${sizes(trial)}`}.`;
+  const names = title === taskTitle ? title : `${title} (${taskTitle})`;
+  return `- ${names}: ${sizes(final)}${isSame ? '' : `; searched by ${sizes(trial)}`}.`;
 }
 
 /** The lines above a table: what it is, its sizes, and what differs from the paper. */
@@ -194,6 +195,7 @@ export function summaryOf({ title, notes, criterion, columns }: FinishedTable): 
     chosenBy: criterion,
     columns: columns.map((column) => ({
       title: column.title,
+      task: column.taskTitle,
       methods: column.cells.map(({ search, trials, finals }) => ({
         task: search.task,
         loss: search.loss,

@@ -4,7 +4,6 @@ import type { Experiment, RunSpecification } from '../runner/experiment.js';
 import { countBatches } from './example-order.js';
 import type { ScheduleSettings } from './learning-rate.js';
 import { openBatches } from './prepared-batches.js';
-import { reportTrainings } from './report.js';
 import type { TrainingOptimizer } from './step.js';
 import type { DataTask, TrainingRunSpecification } from './tasks.js';
 import { TrainingRun, type EndedEpoch } from './training-run.js';
@@ -20,11 +19,8 @@ export interface TrainingMethod {
   readonly schedule?: (specification: TrainingRunSpecification) => ScheduleSettings | null;
 }
 
-/** An experiment on networks: all but its data, networks and table of runs is the same for each. */
-export interface TrainingExperiment {
-  readonly name: string;
-  /** Of tables and figures; says the sizes where they are not the paper's. */
-  readonly title: string;
+/** An experiment on networks: all but its data, networks, runs and report is the same for each. */
+export interface TrainingExperiment extends Pick<Experiment, 'name' | 'followUp' | 'report'> {
   readonly tasks: readonly DataTask[];
   readonly methods: readonly TrainingMethod[];
   readonly grid: (quick: boolean, preset: string | null) => readonly TrainingRunSpecification[];
@@ -75,10 +71,9 @@ function named<Entry extends { readonly name: string }>(
 
 /** An experiment that trains networks on data sets. */
 export function trainingExperiment(definition: TrainingExperiment): Experiment {
-  const { name, tasks, methods, grid } = definition;
+  const { name, tasks, methods } = definition;
   return {
-    name,
-    grid,
+    ...definition,
     async checkData(runs, context) {
       const used = new Set(runs.map(({ training }) => training?.task));
       for (const task of tasks.filter((each) => used.has(each.name))) {
@@ -107,6 +102,5 @@ export function trainingExperiment(definition: TrainingExperiment): Experiment {
         record: epochRecord,
       });
     },
-    report: (runs) => reportTrainings(definition, runs),
   };
 }

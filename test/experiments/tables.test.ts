@@ -189,6 +189,7 @@ interface Summary {
   readonly columns: readonly {
     readonly title: string;
     readonly methods: readonly {
+      readonly task: string;
       readonly method: string;
       readonly chosen: Setting;
       readonly trials: readonly Setting[];
@@ -235,7 +236,10 @@ test.serial("experiment table-1 --quick of the paper's, on SVHN's files", async 
     [['SVHN, WRN-16-4', 9]],
   );
   const table = readTable('table-1', 'table');
-  t.regex(table, /2 epochs of 8 examples; searched by 1 epoch of 8 examples/);
+  t.regex(
+    table,
+    /- SVHN, WRN-16-4 \(SVHN, WRN-10-1\): 2 epochs of 8 examples; searched by 1 epoch of 8 examples\./,
+  );
   t.regex(table, /\| Method +\| SVHN, WRN-16-4 +\|/);
   t.regex(table, /\| ALI-G +\| \d+\.\d\d \(1\) +\|/);
   t.regex(readTable('table-1', 'settings'), /\| ALI-G .* maxNorm 50, batchSize 4 /);
@@ -273,6 +277,7 @@ test.serial('experiment table-3 --quick: more seeds for the best adaptive method
   const { columns } = await quickForm(t, 'table-3', 'table-3');
   t.is(columns.length, 2);
   for (const { methods } of columns) {
+    const { task } = methods[0]!;
     t.is(methods.length, 8);
     const adaptive = methods.filter(({ method }) => ['amsgrad', 'adamw', 'yogi'].includes(method));
     const scoreOf = ({ trials }: (typeof methods)[number]) =>
@@ -283,6 +288,17 @@ test.serial('experiment table-3 --quick: more seeds for the best adaptive method
       t.deepEqual(chosen.seeds, place === best ? [1, 2] : [1], method);
       t.is(chosen.testAccuracy!.deviation === null, place !== best);
     }
+    // Mean and deviation are those of the logs.
+    const { method, chosen } = adaptive[best]!;
+    const logs = Object.entries(readLogs(join(folder, 'table-3')));
+    const accuracies = logs
+      .filter(([name]) => name.startsWith(`${task},${method},`) && name.includes(',epochs=2,'))
+      .map(([, lines]) => (JSON.parse(lines.at(-2)!) as { testAccuracy: number }).testAccuracy);
+    t.is(accuracies.length, 2);
+    const [first, second] = accuracies as [number, number];
+    const { mean, deviation } = chosen.testAccuracy!;
+    t.true(Math.abs(mean - (first + second) / 2) < 1e-12);
+    t.true(Math.abs(deviation! - Math.abs(first - second) / Math.SQRT2) < 1e-12);
   }
 });
 

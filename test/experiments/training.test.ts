@@ -4,7 +4,7 @@ import test from 'ava';
 import { createOptimizer, exponentialDecay, stepDecay } from 'tfjs-alig';
 
 import type { Sentences } from '../../experiments/data/sentences.js';
-import type { FinishedRun, Run } from '../../experiments/runner/experiment.js';
+import type { Run } from '../../experiments/runner/experiment.js';
 import { runId, shardOf } from '../../experiments/runner/experiment.js';
 import {
   placesAfter,
@@ -277,53 +277,4 @@ test('the shards of a grid have each run once', (t) => {
     [1, 4, 7, 10],
     [2, 5, 8],
   ]);
-});
-
-test('the report chooses by validation and says mean and deviation over the seeds', (t) => {
-  const run = (weightDecay: number, seed: number, validation: number, testAccuracy: number) => {
-    const configuration = {
-      ...trained.grid(false, null).find(({ method }) => method === 'sgd')!,
-      hyperParameters: { learningRate: 0.1, weightDecay },
-      seed,
-    };
-    const step = {
-      type: 'step',
-      step: 12,
-      seconds: 1,
-      epoch: 3,
-      objective: 0.5,
-      validationAccuracy: validation,
-      testAccuracy,
-    };
-    return {
-      id: runId(configuration),
-      header: { configuration },
-      commits: [],
-      steps: [step],
-      end: { type: 'end', steps: 12, reason: 'finished', seconds: 1 },
-    } as unknown as FinishedRun;
-  };
-  const runs = [
-    run(0, 1, 0.7, 0.9),
-    run(0, 2, 0.7, 0.9),
-    run(0.1, 1, 0.8, 0.5),
-    run(0.1, 2, 0.9, 0.7),
-  ];
-  const { summary, tables } = trained.report(runs, false, null);
-  const { settings } = summary as { settings: readonly Record<string, unknown>[] };
-  t.deepEqual(
-    settings.map(({ chosen, seeds }) => [chosen, seeds]),
-    [
-      [false, [1, 2]],
-      [true, [1, 2]],
-    ],
-  );
-  t.regex(tables[0]!.markdown, /^Stripes\n\n/);
-  t.regex(
-    tables[0]!.markdown,
-    /\| SGD +\| learningRate 0\.1, weightDecay 0\.1, batch size 16, 3 epochs \|/,
-  );
-  t.regex(tables[0]!.markdown, /\| 5\.00e-1 +\| 85\.00 +\| 60\.00 ± 14\.14 +\|/);
-  t.false(tables[0]!.markdown.includes('weightDecay 0,'));
-  t.true(tables[1]!.markdown.includes('weightDecay 0,'));
 });
