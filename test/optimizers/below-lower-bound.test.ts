@@ -48,9 +48,12 @@ for (const backend of backendNames) {
           }
           t.is(said.length, 1);
           t.regex(said[0]!, message);
-          optimizer.applyGradients({ [variable.name]: tf.tensor1d([0.5, 1]) }, {
-            loss: 3,
-          });
+          optimizer.applyGradients(
+            { [variable.name]: tf.tensor1d([0.5, 1]) },
+            {
+              loss: 3,
+            },
+          );
           t.is(said.length, 1);
         } finally {
           console.warn = warn;
