@@ -7,6 +7,7 @@ import { fusedAliGStep, NonFiniteError, type EngineName } from '../lib/index.js'
 import { aliGStep, type AliGStepOptions } from '../lib/step/alig-step.js';
 import { referenceStep } from '../lib/step/reference.js';
 import { unpackReport } from '../lib/step/report.js';
+import { smallestLossOf } from '../lib/step/rule-step.js';
 import {
   decode,
   goldenCases,
@@ -55,7 +56,11 @@ function hostEngine(name: 'native-cpu' | 'typescript'): Engine {
                 loss,
                 ...hyperParameters,
               })
-            : unpackReport(referenceStep(parameters, gradients, velocity, loss, ruleStep), name),
+            : unpackReport(
+                referenceStep(parameters, gradients, velocity, loss, ruleStep),
+                name,
+                smallestLossOf(ruleStep),
+              ),
         parameters: () => Promise.resolve(parameters),
         state: () => Promise.resolve({ arrays: { velocity }, scalars: {} }),
         dispose: () => undefined,

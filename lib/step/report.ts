@@ -106,7 +106,7 @@ export function unpackScalars(result: Int32Array): Float64Array {
 export function unpackReport(
   result: Int32Array,
   engine: EngineName,
-  smallestLoss = -Infinity,
+  smallestLoss: number,
 ): StepReport {
   const fields = new Float32Array(result.buffer, result.byteOffset, SCALARS_AT);
   return reportOf(fields, engine, smallestLoss);

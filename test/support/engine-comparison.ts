@@ -4,7 +4,7 @@ import { enqueueDeviceStep } from '../../lib/engines/device.js';
 import { DeviceBuffer } from '../../lib/engines/device-buffer.js';
 import { referenceStep } from '../../lib/step/reference.js';
 import { unpackReport, unpackScalars, wasWritten, type StepReport } from '../../lib/step/report.js';
-import type { RuleStep } from '../../lib/step/rule-step.js';
+import { smallestLossOf, type RuleStep } from '../../lib/step/rule-step.js';
 import { dataOf, nextStep, stepOf, type StepCase, type StepData } from './step-cases.js';
 
 export interface CaseResult extends StepData {
@@ -86,7 +86,10 @@ export function runCase(
 export function runReference(stepCase: StepCase): CaseResult {
   return runCase(stepCase, ({ parameters, gradients, state }, loss, step) => {
     const result = referenceStep(parameters, gradients, state, loss, step);
-    return { report: unpackReport(result, 'typescript'), scalars: unpackScalars(result) };
+    return {
+      report: unpackReport(result, 'typescript', smallestLossOf(step)),
+      scalars: unpackScalars(result),
+    };
   });
 }
 
@@ -113,7 +116,9 @@ export function runDeviceBuffers(stepCase: StepCase): CaseResult {
       state: state.map((buffer) => buffer.download()),
       gradients: data.gradients,
       scalars: results.map((read) => unpackScalars(read())),
-      reports: results.map((read) => unpackReport(read(), 'native-cuda')),
+      reports: results.map((read) =>
+        unpackReport(read(), 'native-cuda', smallestLossOf(stepOf(stepCase))),
+      ),
     };
   } finally {
     for (const buffer of [...parameters, ...state, ...gradients]) buffer?.dispose();
