@@ -167,7 +167,7 @@ export default tableExperiment({
             // 80 * 28.92 / 156.80, those of DN-10-12 and DN-40-40.
             radius: 15,
             trial: { epochs: 1, examples: 9_000 },
-            final: { epochs: 5, examples },
+            final: { epochs: 4, examples },
             seeds: 1,
           }),
         },
