@@ -9,7 +9,7 @@ export default defineConfig(
   {
     languageOptions: {
       parserOptions: {
-        projectService: { allowDefaultProject: ['*.js', 'install/*.js', 'test/package/*.js'] },
+        projectService: { allowDefaultProject: ['*.js', 'install/*.js'] },
         tsconfigRootDir: import.meta.dirname,
       },
     },

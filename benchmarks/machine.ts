@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { describeCommit } from '../experiments/runner/commit.js';
 import { addonState, type Addon } from '../lib/platform/addon.js';
-import { packageVersion } from '../lib/platform/package.js';
+import { packageVersion } from '../lib/platform/version.js';
 
 /** What a time depends on. Null: this system doesn't tell. */
 export interface Machine {
@@ -67,7 +67,7 @@ export function describeMachine(): Machine {
     threads: addon.getThreadCount(),
     versions: {
       node: process.versions.node,
-      'tfjs-alig': packageVersion(),
+      'tfjs-alig': packageVersion,
     },
     commit: describeCommit(),
     date: new Date().toISOString(),

@@ -16,7 +16,7 @@ import {
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { missingForBuild, nodeGypCommand } from './node-gyp.js';
-import { commandLine } from './package-manager.js';
+import { commandLine } from '../lib/platform/package-manager.js';
 import { explainBuildFailure, findNvcc, logEnd, missingCMake } from './toolchain.js';
 
 const packageRoot = fileURLToPath(new URL('..', import.meta.url));
@@ -65,7 +65,7 @@ const isClone = existsSync(join(packageRoot, 'tsconfig.json'));
 /** Whether the package has an add-on for this platform that loads and is of its version. */
 async function prebuiltServes() {
   // Imported here and not above: a broken installation of detect-libc gives a line, not a stack.
-  const { prebuiltAddon } = await import('./addon-files.js');
+  const { prebuiltAddon } = await import('../lib/platform/addon-files.js');
   const path = prebuiltAddon(packageRoot);
   if (!existsSync(path)) {
     return false;

@@ -8,7 +8,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { installCommand } from './package-manager.js';
+import { installCommand } from '../lib/platform/package-manager.js';
 import { findCompiler, findPython, missingCompiler, missingMake } from './toolchain.js';
 
 const script = 'node-gyp/bin/node-gyp.js';

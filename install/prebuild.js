@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { platformName, prebuiltAddon } from './addon-files.js';
+import { platformName, prebuiltAddon } from '../lib/platform/addon-files.js';
 import { nodeGypCommand } from './node-gyp.js';
 
 const packageRoot = fileURLToPath(new URL('..', import.meta.url));

@@ -6,7 +6,8 @@ import test, { type ExecutionContext } from 'ava';
 import { build } from 'esbuild';
 import { execFile } from 'node:child_process';
 import { access, copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { platformName } from '#addon-files';
+import { platformName } from '../lib/platform/addon-files.js';
+import { packageVersion } from '../lib/platform/version.js';
 import { builtinModules } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -71,6 +72,10 @@ test('publint has nothing to say about the packed package', async (t) => {
     messages.map((message) => formatMessage(message, pkg)),
     [],
   );
+});
+
+test('the code and package.json name the same version', (t) => {
+  t.is(packageVersion, manifest.version);
 });
 
 /** Makes one step over variables and one over arrays; writes what served as the last line. */
@@ -164,14 +169,20 @@ test('a strict TypeScript project compiles against its types, wrong calls do not
   await copyFile(join(root, 'test/package/consumer.ts'), join(folder, 'consumer.ts'));
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
   const options = ['--strict', '--exactOptionalPropertyTypes', '--noEmit', '--target', 'es2022'];
-  const modules = ['--module', 'nodenext'];
-  // tfjs-core's declarations do not pass tsc's own check; what is packed here has been checked.
-  const compiler = [tsc, ...options, ...modules, '--skipLibCheck', 'consumer.ts'];
-  await t.notThrowsAsync(
-    run(process.execPath, compiler, { cwd: folder }).catch((error: unknown) => {
-      throw new Error((error as { stdout: string }).stdout);
-    }),
-  );
+  // Bundlers' projects that began before `exports`, as Angular's, look for main and types.
+  const node10 = ['--module', 'es2022', '--moduleResolution', 'node10'];
+  for (const modules of [
+    ['--module', 'nodenext'],
+    [...node10, '--ignoreDeprecations', '6.0'],
+  ]) {
+    // tfjs-core's declarations do not pass tsc's own check; what is packed here has been checked.
+    const compiler = [tsc, ...options, ...modules, '--skipLibCheck', 'consumer.ts'];
+    await t.notThrowsAsync(
+      run(process.execPath, compiler, { cwd: folder }).catch((error: unknown) => {
+        throw new Error((error as { stdout: string }).stdout);
+      }),
+    );
+  }
 });
 
 /** A saved model whose optimiser is AliG, as JSON: weightData as a list of bytes. */

@@ -5,7 +5,8 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { gpus, type Gpu } from '../../lib/index.js';
-import { packageRoot, packageVersion } from '../../lib/platform/package.js';
+import { packageRoot } from '../../lib/platform/package.js';
+import { packageVersion } from '../../lib/platform/version.js';
 import { compareCases } from './cases.js';
 import { prepareTree } from './prepare.js';
 import { runSanitizer } from './sanitizer.js';
@@ -92,7 +93,7 @@ function run(output: string | undefined): boolean {
   const results = {
     simulated,
     date: new Date().toISOString(),
-    packageVersion: packageVersion(),
+    packageVersion,
     node: process.version,
     gpu,
     driver: driverVersion(),

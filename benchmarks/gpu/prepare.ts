@@ -1,7 +1,8 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { packageRoot, packageVersion } from '../../lib/platform/package.js';
+import { packageRoot } from '../../lib/platform/package.js';
+import { packageVersion } from '../../lib/platform/version.js';
 
 const mostBytes = 64 * 2 ** 20;
 
@@ -46,7 +47,7 @@ export async function prepareTree(folder: string): Promise<number> {
     JSON.stringify(
       {
         name: 'tfjs-alig',
-        version: packageVersion(),
+        version: packageVersion,
         type: 'module',
         scripts: { gpu: 'node dist/benchmarks/gpu/main.js' },
       },

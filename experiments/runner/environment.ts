@@ -1,6 +1,6 @@
 import { availableParallelism, cpus } from 'node:os';
 
-import { packageVersion } from '../../lib/platform/package.js';
+import { packageVersion } from '../../lib/platform/version.js';
 import { loadQuietly } from '../../lib/platform/tensorflow-messages.js';
 
 /** Environment variables on which TensorFlow's numbers depend. */
@@ -79,7 +79,7 @@ export async function describeEnvironment({
 }): Promise<RunEnvironment> {
   return {
     versions: {
-      'tfjs-alig': packageVersion(),
+      'tfjs-alig': packageVersion,
       node: process.versions.node,
       ...(withTensorFlow ? await tensorFlowVersions() : {}),
     },

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { installCommand } from '#package-manager';
+import { installCommand } from '../platform/package-manager.js';
 import type { Diagnosis } from '../platform/diagnosis.js';
 import {
   examine,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { installCommand } from '#package-manager';
+import { installCommand } from '../platform/package-manager.js';
 import { packageRoot } from '../platform/package.js';
 
 /** The names of packages that cannot be imported from here. */

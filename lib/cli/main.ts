@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { program } from 'commander';
-import { packageVersion } from '../platform/package.js';
+import { packageVersion } from '../platform/version.js';
 import { buildCommand } from './build.js';
 import { doctorCommand } from './doctor.js';
 import { experimentCommand } from './experiment.js';
@@ -10,7 +10,7 @@ import { trainCommand } from './train.js';
 program
   .name('tfjs-alig')
   .description('The ALI-G optimiser for TensorFlow.js: its runtime, its add-on, its experiments.')
-  .version(packageVersion())
+  .version(packageVersion)
   .addCommand(tensorFlowCommand())
   .addCommand(doctorCommand())
   .addCommand(buildCommand())

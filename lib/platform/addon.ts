@@ -1,7 +1,9 @@
 import { createRequire } from 'node:module';
-import { builtAddon, prebuiltAddon } from '#addon-files';
-import { commandLine } from '#package-manager';
-import { packageRoot, packageVersion } from './package.js';
+import { dirname, join, resolve } from 'node:path';
+import { addonName, builtAddon, prebuiltAddon } from './addon-files.js';
+import { commandLine } from './package-manager.js';
+import { isBundled, packageRoot, runningFile } from './package.js';
+import { packageVersion } from './version.js';
 // Here, because this is the one file that all of the package loads in Node and bundles for browsers
 // leave out.
 import './util-functions.js';
@@ -102,15 +104,30 @@ export type AddonState =
   | { readonly addon: Addon; readonly path: string }
   | { readonly addon: null; readonly attempts: readonly LoadAttempt[]; readonly report: string };
 
-const require = createRequire(import.meta.url);
+const require = createRequire(runningFile);
 
-/** Where the add-on is looked for, in this order: one that was built here goes first. */
+/**
+ * Where the add-on is looked for, in this order: what TFJS_ALIG_ADDON names, and nothing else then; a
+ * bundle's own folder; the package's, where one that was built there goes first.
+ */
 export function addonPaths(): readonly string[] {
+  const { TFJS_ALIG_ADDON: chosen } = process.env;
+  if (chosen) return [resolve(chosen)];
   return [
+    ...(isBundled ? [join(dirname(runningFile), addonName)] : []),
     builtAddon(packageRoot, 'Release'),
     builtAddon(packageRoot, 'Debug'),
     prebuiltAddon(packageRoot),
   ];
+}
+
+function remedy(): string {
+  if (process.env.TFJS_ALIG_ADDON) return 'TFJS_ALIG_ADDON has to name the file, or to be unset.';
+  return isBundled
+    ? `This program is a bundle (${runningFile}): copy the add-on of the installed package ` +
+        `(${prebuiltAddon(join('node_modules', 'tfjs-alig'))}) into its folder, let ` +
+        'TFJS_ALIG_ADDON name it, or leave tfjs-alig out of the bundle (external).'
+    : `To build it, run: ${commandLine('build')}`;
 }
 
 function explain(attempts: readonly LoadAttempt[]): string {
@@ -118,8 +135,7 @@ function explain(attempts: readonly LoadAttempt[]): string {
   return (
     `The native add-on of tfjs-alig could not be loaded (${process.platform}-${process.arch}, ` +
     `Node ${process.version}, Node-API ${process.versions.napi ?? 'unknown'}). Tried:\n${tried}\n` +
-    'Training goes on with the engines that need no add-on, which are slower. ' +
-    `To build it, run: ${commandLine('build')}`
+    `Training goes on with the engines that need no add-on, which are slower. ${remedy()}`
   );
 }
 
@@ -128,12 +144,12 @@ function findAddon(): AddonState {
   for (const path of addonPaths()) {
     try {
       const addon = require(path) as Addon;
-      if (addon.version === packageVersion()) {
+      if (addon.version === packageVersion) {
         return { addon, path };
       }
       attempts.push({
         path,
-        problem: `built from version ${addon.version}, this package is ${packageVersion()}`,
+        problem: `built from version ${addon.version}, this package is ${packageVersion}`,
       });
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);

@@ -1,7 +1,7 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { installCommand } from '#package-manager';
+import { installCommand } from './package-manager.js';
 import type { Diagnosis } from './diagnosis.js';
 import type { TensorFlowPackage } from './tensorflow-package.js';
 

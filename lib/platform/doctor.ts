@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { headerSource, missingForBuild } from '#node-gyp';
-import { commandLine } from '#package-manager';
+import { commandLine } from './package-manager.js';
 import {
   findCompiler,
   findNvcc,
@@ -13,7 +13,7 @@ import type { EngineName } from '../step/report.js';
 import { addonPaths, type Gpu } from './addon.js';
 import { examineCore, type CoreCopy } from './core-copies.js';
 import type { Diagnosis } from './diagnosis.js';
-import { packageVersion } from './package.js';
+import { packageVersion } from './version.js';
 import { probe, type ProbeFindings, type ProbeOutcome } from './probe.js';
 import {
   gpuComplaint,
@@ -260,7 +260,7 @@ export async function examine(from: string = process.cwd()): Promise<DoctorRepor
     node: process.version,
     nodeApi: process.versions.napi ?? 'unknown',
     utilFunctions,
-    packageVersion: packageVersion(),
+    packageVersion,
     build: examineBuild(),
     core,
     addon,

@@ -3,7 +3,7 @@ import { cp, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { buildEnvironment } from '#node-gyp';
-import { installCommand } from '#package-manager';
+import { installCommand } from './package-manager.js';
 import { explainBuildFailure, missingCompiler } from '#toolchain';
 import { exclusively, exclusivelyIfFree } from './exclusive.js';
 import { probe, type ProbeFindings } from './probe.js';

@@ -13,8 +13,8 @@ import {
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
-import { prebuiltAddon } from '#addon-files';
-import { packageVersion } from '../../lib/platform/package.js';
+import { prebuiltAddon } from '../../lib/platform/addon-files.js';
+import { packageVersion } from '../../lib/platform/version.js';
 import {
   packageRoot,
   packageWithAddonSource,
@@ -36,7 +36,7 @@ function sourceOf(version: string): string {
   `;
 }
 
-const addonSource = sourceOf(packageVersion());
+const addonSource = sourceOf(packageVersion);
 
 function smallPackage(t: ExecutionContext): string {
   return packageWithAddonSource(t, addonSource);
@@ -94,7 +94,7 @@ test('the install script says what it compiles, and that it has', async (t) => {
 });
 
 test('where the prebuilt add-on loads, the install compiles nothing and needs no compiler', async (t) => {
-  const folder = await packageWithPrebuilt(t, packageVersion());
+  const folder = await packageWithPrebuilt(t, packageVersion);
   const { exitCode, output } = await build(folder, { PATH: '', CXX: '' });
   t.is(exitCode, 0, output);
   assertOneLine(t, output);
@@ -104,7 +104,7 @@ test('where the prebuilt add-on loads, the install compiles nothing and needs no
 });
 
 test('the command builds from source all the same, and what it built goes first', async (t) => {
-  const folder = await packageWithPrebuilt(t, packageVersion());
+  const folder = await packageWithPrebuilt(t, packageVersion);
   const { exitCode, output } = await build(folder, {}, '--strict');
   t.is(exitCode, 0, output);
   t.is(await loadedPath(folder), builtAddonOf(folder));
@@ -120,7 +120,7 @@ test('a prebuilt add-on of another version is not used', async (t) => {
 });
 
 test('where a former build is of another version, the prebuilt add-on serves', async (t) => {
-  const folder = await packageWithPrebuilt(t, packageVersion());
+  const folder = await packageWithPrebuilt(t, packageVersion);
   const former = packageWithAddonSource(t, sourceOf('0.0.0'));
   await build(former, {}, '--strict');
   mkdirSync(dirname(builtAddonOf(folder)), { recursive: true });
@@ -138,7 +138,7 @@ test('a prebuilt add-on that cannot be loaded is not used', async (t) => {
 });
 
 test('a clone builds from source', async (t) => {
-  const folder = await packageWithPrebuilt(t, packageVersion());
+  const folder = await packageWithPrebuilt(t, packageVersion);
   writeFileSync(join(folder, 'tsconfig.json'), '{}');
   const { exitCode, output } = await build(folder, {});
   t.is(exitCode, 0, output);

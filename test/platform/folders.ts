@@ -57,6 +57,8 @@ export function packageWithoutAddon(t: ExecutionContext): string {
   for (const name of [
     'package.json',
     'install',
+    join('lib', 'platform', 'addon-files.js'),
+    join('lib', 'platform', 'package-manager.js'),
     join('dist', 'lib'),
     join('dist', 'experiments'),
   ]) {

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { packageManager } from '#package-manager';
+import { packageManager } from '../../lib/platform/package-manager.js';
 import { explainBuildFailure } from '#toolchain';
 import { packageRoot, temporaryFolder } from './folders.js';
 import { runNode } from './run.js';
@@ -38,7 +38,8 @@ async function remedy(folder: string, agent: string): Promise<string> {
   const script =
     "import { commandLine, installCommand } from 'tfjs-alig-package-manager';" +
     "console.log(commandLine('build') + ', ' + installCommand('a', { development: true }));";
-  const module = new URL(`file://${join(packageRoot, 'install', 'package-manager.js')}`).href;
+  const module = new URL(`file://${join(packageRoot, 'lib', 'platform', 'package-manager.js')}`)
+    .href;
   const { output } = await runNode(
     ['--input-type=module', '--eval', script.replace('tfjs-alig-package-manager', module)],
     { cwd: folder, environment: { npm_config_user_agent: agent } },

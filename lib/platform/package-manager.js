@@ -1,5 +1,5 @@
 // Which package manager a project uses, and its words for what npm calls `npx` and `npm install`.
-// Types: package-manager.d.ts.
+// Plain JavaScript, because the install scripts run it before anything is compiled.
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
@@ -19,6 +19,12 @@ const words = {
   bun: { run: 'bunx', add: 'bun add', development: '--dev' },
 };
 
+/**
+ * The package manager of the project that the folder `from` (default: the current one) lies in, by
+ * its lock file; without one, the manager that started this process, else npm.
+ * @param {string} [from]
+ * @returns {'npm' | 'pnpm' | 'yarn' | 'bun'}
+ */
 export function packageManager(from = process.cwd()) {
   // The lock file first: `npx` in a project of another manager still is npm.
   for (let folder = from; ; folder = dirname(folder)) {
@@ -35,10 +41,21 @@ export function packageManager(from = process.cwd()) {
   return agent in words ? agent : 'npm';
 }
 
+/**
+ * How a user of the current folder's project runs a command of tfjs-alig: `npx tfjs-alig build`.
+ * @param {string} command
+ * @returns {string}
+ */
 export function commandLine(command) {
   return `${words[packageManager()].run} tfjs-alig ${command}`;
 }
 
+/**
+ * How they install packages, given as the manager takes them: `npm install a b@1`.
+ * @param {string} packages
+ * @param {{ development?: boolean }} [options]
+ * @returns {string}
+ */
 export function installCommand(packages, { development = false } = {}) {
   const { add, development: flag } = words[packageManager()];
   return [add, ...(development ? [flag] : []), packages].join(' ');
