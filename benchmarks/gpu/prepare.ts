@@ -27,7 +27,6 @@ export async function prepareTree(folder: string): Promise<number> {
   const { build } = await import('esbuild');
   await build({
     entryPoints: [fileURLToPath(new URL('./main.js', import.meta.url))],
-    // As deep as before: the package's folder is found from it.
     outfile: join(folder, 'dist', 'benchmarks', 'gpu', 'main.js'),
     bundle: true,
     platform: 'node',
@@ -49,6 +48,8 @@ export async function prepareTree(folder: string): Promise<number> {
         name: 'tfjs-alig',
         version: packageVersion,
         type: 'module',
+        // By its own name the bundle finds the folder in which the native files lie.
+        exports: { './package.json': './package.json' },
         scripts: { gpu: 'node dist/benchmarks/gpu/main.js' },
       },
       null,
