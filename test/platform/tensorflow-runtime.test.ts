@@ -27,7 +27,11 @@ function withPython(t: ExecutionContext, script: string): NodeJS.ProcessEnv {
 /** A NODE_OPTIONS that freezes node:util. */
 function frozenUtil(t: ExecutionContext): string {
   const script = join(temporaryFolder(t), 'frozen.cjs');
-  writeFileSync(script, "Object.freeze(require('node:util'));\n");
+  // Node defines some of its functions when they are first read, which freezing would not let it do.
+  writeFileSync(
+    script,
+    "const util = require('node:util');\nObject.values(util);\nObject.freeze(util);\n",
+  );
   return `--require=${script}`;
 }
 
