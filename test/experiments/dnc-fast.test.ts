@@ -1,4 +1,6 @@
 /** The fast form of the DNC against the recorded cases and against the readable form. */
+// Gives tfjs-node what Node 23 and later lack.
+import 'tfjs-alig';
 import * as tf from '@tensorflow/tfjs-node';
 import test from 'ava';
 

@@ -1,4 +1,6 @@
 /** The parts of the networks: normalisation by its readable form, dropout, initial weights. */
+// Gives tfjs-node what Node 23 and later lack.
+import 'tfjs-alig';
 import * as tf from '@tensorflow/tfjs-node';
 import test from 'ava';
 
