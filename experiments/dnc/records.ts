@@ -1,5 +1,4 @@
-import type { StepReport } from 'tfjs-alig';
-
+import { loggedReport, type LoggedReport } from '../training/log.js';
 import type { DivergenceRecord, RunHeader, TakenStep } from '../training/single-run.js';
 import type { EndedEpoch } from '../training/training-run.js';
 import type { DncSettings } from './settings.js';
@@ -8,10 +7,7 @@ import type { DncSettings } from './settings.js';
 export type RunRecord = RunHeader<DncSettings>;
 
 /** A line of the log for every step. */
-export interface StepRecord extends Pick<
-  StepReport,
-  'loss' | 'stepSize' | 'unclippedStepSize' | 'gradientNorm' | 'parameterNorm' | 'clipped'
-> {
+export interface StepRecord extends LoggedReport {
   readonly type: 'step';
   /** Counted from 1. */
   readonly step: number;
@@ -36,17 +32,7 @@ export type LogRecord = RunRecord | StepRecord | MeanRecord | DivergenceRecord;
 
 /** The log's line for a step. */
 export function stepRecord({ step, report }: TakenStep): StepRecord {
-  const { loss, stepSize, unclippedStepSize, gradientNorm, parameterNorm, clipped } = report;
-  return {
-    type: 'step',
-    step,
-    loss,
-    stepSize,
-    unclippedStepSize,
-    gradientNorm,
-    parameterNorm,
-    clipped,
-  };
+  return { type: 'step', step, ...loggedReport(report) };
 }
 
 /** The log's line for the steps of a mean. */

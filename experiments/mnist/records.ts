@@ -1,5 +1,4 @@
-import type { StepReport } from 'tfjs-alig';
-
+import { loggedReport, type LoggedReport } from '../training/log.js';
 import type { DivergenceRecord, RunHeader, TakenStep } from '../training/single-run.js';
 import type { EndedEpoch } from '../training/training-run.js';
 import type { MnistSettings } from './settings.js';
@@ -8,10 +7,7 @@ import type { MnistSettings } from './settings.js';
 export type RunRecord = RunHeader<MnistSettings>;
 
 /** A line of the log for every step. */
-export interface StepRecord extends Pick<
-  StepReport,
-  'loss' | 'stepSize' | 'unclippedStepSize' | 'gradientNorm' | 'parameterNorm' | 'clipped'
-> {
+export interface StepRecord extends LoggedReport {
   readonly type: 'step';
   /** Counted from 1 through all epochs. */
   readonly step: number;
@@ -37,18 +33,7 @@ export type LogRecord = RunRecord | StepRecord | EpochRecord | DivergenceRecord;
 
 /** The log's line for a step. */
 export function stepRecord({ step, epoch, report }: TakenStep): StepRecord {
-  const { loss, stepSize, unclippedStepSize, gradientNorm, parameterNorm, clipped } = report;
-  return {
-    type: 'step',
-    step,
-    epoch,
-    loss,
-    stepSize,
-    unclippedStepSize,
-    gradientNorm,
-    parameterNorm,
-    clipped,
-  };
+  return { type: 'step', step, epoch, ...loggedReport(report) };
 }
 
 /** The log's line for an epoch. */

@@ -1,5 +1,19 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 
+import type { StepReport } from 'tfjs-alig';
+
+/** What the log's line of a step says of its report. */
+export type LoggedReport = Pick<
+  StepReport,
+  'loss' | 'stepSize' | 'unclippedStepSize' | 'gradientNorm' | 'parameterNorm' | 'clipped'
+>;
+
+/** Takes it out of the report. */
+export function loggedReport(report: StepReport): LoggedReport {
+  const { loss, stepSize, unclippedStepSize, gradientNorm, parameterNorm, clipped } = report;
+  return { loss, stepSize, unclippedStepSize, gradientNorm, parameterNorm, clipped };
+}
+
 /** A file of JSON lines. Every line is on disk when `write` returns, so a broken run keeps its log. */
 export class RunLog<Entry extends { readonly type: string }> {
   readonly #file: number;
