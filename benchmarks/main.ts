@@ -100,7 +100,9 @@ measurement('memory', 'what 10,000 steps hold, and steps over a billion paramete
 );
 program
   .command('page')
-  .description('makes docs/performance*.md and the charts of the files in benchmarks/results/')
+  .description(
+    'makes docs/performance.md, contenders.md and the charts of the files in benchmarks/results/',
+  )
   .action(writePages);
 
 await program.parseAsync();

@@ -1,6 +1,7 @@
 /** The files that hold what was measured. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import stringify from 'json-stringify-pretty-compact';
 import { packageRoot } from '../lib/platform/package.js';
 import type { MemoryResults } from './memory/run.js';
 import type { StepResults } from './step/run.js';
@@ -26,14 +27,9 @@ function rounded(_key: string, value: unknown): unknown {
     : value;
 }
 
-/** The text of a file of results. */
+/** The text of a file of results: a line a contender, so that a change shows whose times it changes. */
 export function resultText(results: Results[ResultName]): string {
-  // A list of numbers on one line: a line a number would be thousands of them.
-  const text = JSON.stringify(results, rounded, 1).replace(
-    /\[\s+(-?[\d.e+-]+(?:,\s+-?[\d.e+-]+)*)\s+\]/g,
-    (_match, list: string) => `[${list.replace(/\s+/g, ' ')}]`,
-  );
-  return `${text}\n`;
+  return `${stringify(results, { replacer: rounded, indent: 1, maxLength: 1000 })}\n`;
 }
 
 /** What was measured; null: nothing yet. */

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,11 +12,18 @@ import { contendersSection } from '../benchmarks/page/contenders.js';
 import { fitGrowth, growthSection } from '../benchmarks/page/growth.js';
 import { costOf, places, scaleSection } from '../benchmarks/page/scale.js';
 import { stepSection } from '../benchmarks/page/step.js';
-import { withSection } from '../benchmarks/page/write.js';
-import { readResults, type ResultName, type Results } from '../benchmarks/results.js';
+import { makePages, withSection } from '../benchmarks/page/write.js';
+import {
+  readResults,
+  resultText,
+  standardFile,
+  type ResultName,
+  type Results,
+} from '../benchmarks/results.js';
 import { standardCases } from '../benchmarks/step/cases.js';
 import { disagreement } from '../benchmarks/step/check.js';
 import { elementsOf, networkShapes } from '../benchmarks/step/shapes.js';
+import { packageRoot } from '../lib/platform/package.js';
 
 const main = fileURLToPath(new URL('../benchmarks/main.js', import.meta.url));
 
@@ -46,8 +53,8 @@ test.serial('npm run bench -- --quick measures every contender, table and charts
     t.regex(machine.versions[name] ?? '', /^\d+\.\d+/, name);
   }
   t.deepEqual(
-    cases.map(({ shape, threads, momentum, ballActive, bytesPerElement }) => [
-      ...[shape, threads, momentum, ballActive, bytesPerElement],
+    cases.map(({ shape, threads, momentum, projecting, bytesPerElement }) => [
+      ...[shape, threads, momentum, projecting, bytesPerElement],
     ]),
     [
       ['20x500', 2, 0.9, true, 32],
@@ -97,7 +104,7 @@ test.serial('npm run bench -- memory --quick measures what steps hold', async (t
     t.is(tensorsAtFirst, tensorsAtLast, name);
   }
   t.deepEqual(
-    results.large.map(({ name, momentum, ballActive }) => [name, momentum, ballActive]),
+    results.large.map(({ name, momentum, projecting }) => [name, momentum, projecting]),
     [0, 0.9].flatMap((momentum) => [
       [hostName, momentum, false],
       [hostName, momentum, true],
@@ -136,7 +143,7 @@ test('the cases cover the sizes, and every regime of some', (t) => {
   t.true(elements.includes(1e8));
   const regimes = cases
     .filter(({ shape }) => shape.name === '160x1000')
-    .map(({ threads, momentum, ballActive }) => [threads, momentum, ballActive].join());
+    .map(({ threads, momentum, projecting }) => [threads, momentum, projecting].join());
   // One of them is also a size of its own.
   t.is(new Set(regimes).size, 8);
 });
@@ -187,7 +194,7 @@ function syntheticResults(): Results['step'] {
       threads: 2,
       threadsTaken: 2,
       momentum: 0.9,
-      ballActive: false,
+      projecting: false,
       bytesPerElement: 24,
       memory: [
         {
@@ -261,4 +268,14 @@ test('a section goes between its markers and nothing else changes', (t) => {
     `a\n\n${begin}\n\nnew\n\n${end}\n\nb\n`,
   );
   t.throws(() => withSection('a', 'a', 'new'), { message: /lacks/ });
+});
+
+test('the committed pages and charts are those of the committed results', async (t) => {
+  for (const [name, text] of Object.entries(await makePages())) {
+    t.is(await readFile(join(packageRoot, name), 'utf8'), text, `${name}: npm run bench -- page`);
+  }
+  for (const name of ['step', 'training', 'memory'] as const) {
+    const results = readResults(name)!;
+    t.is(await readFile(standardFile(name), 'utf8'), resultText(results), name);
+  }
 });

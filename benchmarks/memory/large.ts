@@ -6,7 +6,7 @@ import { timeSteps, type Runner } from '../worker/protocol.js';
 export interface LargeInput {
   readonly elements: number;
   readonly momentum: number;
-  readonly ballActive: boolean;
+  readonly projecting: boolean;
 }
 
 /** Values repeat after so many elements: a prime, so that no power of two hides a wrong index. */
@@ -52,13 +52,13 @@ function assertClose(what: string, actual: number, expected: number): void {
 
 /** Compares the first step with the formula: norms in full, parameters in samples, bit for bit. */
 function checkFirstStep(
-  { elements, momentum, ballActive }: LargeInput,
+  { elements, momentum, projecting }: LargeInput,
   report: StepReport,
   radius: number,
   valueAt: (i: number) => number,
 ): void {
   assertClose('the gradient norm', report.gradientNorm ** 2, squaredNorm(elements, gradientAt));
-  if (report.projected !== ballActive) throw new Error('the projection is not as it should be');
+  if (report.projected !== projecting) throw new Error('the projection is not as it should be');
   // With velocities that were zero: u = step * g, v = -u, w = (w - u) + momentum * v.
   const next = (i: number) => {
     const change = fround(report.stepSize * gradientAt(i));
@@ -67,11 +67,11 @@ function checkFirstStep(
   };
   // The first norm of new parameters, which the scale comes from, is too long to sum here in the
   // order of the contract; the report has it to 24 bits, and so the scale.
-  const scale = ballActive ? radius / report.parameterNorm : 1;
+  const scale = projecting ? radius / report.parameterNorm : 1;
   assertClose('the parameter norm', report.parameterNorm ** 2, squaredNorm(elements, next));
   for (const i of samples(elements)) {
     const expected = next(i) * scale;
-    if (ballActive) assertClose(`parameter ${i}`, valueAt(i), expected);
+    if (projecting) assertClose(`parameter ${i}`, valueAt(i), expected);
     else if (valueAt(i) !== expected) {
       throw new Error(`parameter ${i} is ${valueAt(i)} instead of ${expected}`);
     }
@@ -79,12 +79,12 @@ function checkFirstStep(
 }
 
 /** Inside of where the first step ends. */
-function radiusFor({ elements, ballActive }: LargeInput): number {
-  return ballActive ? 0.9 * Math.sqrt(squaredNorm(elements, parameterAt)) : Infinity;
+function radiusFor({ elements, projecting }: LargeInput): number {
+  return projecting ? 0.9 * Math.sqrt(squaredNorm(elements, parameterAt)) : Infinity;
 }
 
 function overHostArrays(input: LargeInput): Runner {
-  const { elements, momentum, ballActive } = input;
+  const { elements, momentum, projecting } = input;
   const parameters = [filled(elements, parameterAt)];
   const gradients = [filled(elements, gradientAt)];
   const velocities = momentum === 0 ? {} : { velocities: [new Float32Array(elements)] };
@@ -97,7 +97,7 @@ function overHostArrays(input: LargeInput): Runner {
       loss: 1e30,
       maxLearningRate,
       momentum,
-      maxNorm: ballActive ? radius : null,
+      maxNorm: projecting ? radius : null,
     });
   const report = step();
   checkFirstStep(input, report, radius, (i) => parameters[0]![i]!);

@@ -96,10 +96,10 @@ async function measureLarge(
   input: LargeInput,
   how: { readonly threads: number; readonly rounds: Rounds },
 ): Promise<LargeResult> {
-  const { elements, momentum, ballActive } = input;
+  const { elements, momentum, projecting } = input;
   const title = name === 'host' ? hostName : tensorFlowName;
-  const bytesPerElement = stepBytes(momentum !== 0, ballActive);
-  console.error(`1 x ${elements}: ${title}, momentum ${momentum}, ball ${String(ballActive)}`);
+  const bytesPerElement = stepBytes(momentum !== 0, projecting);
+  console.error(`1 x ${elements}: ${title}, momentum ${momentum}, ball ${String(projecting)}`);
   if (bytesNeeded(name, momentum) * elements > 0.9 * freemem()) {
     console.error('  left out: too little free memory');
     return { name: title, ...input, bytesPerElement, measured: null };
@@ -108,7 +108,7 @@ async function measureLarge(
     sizes: [elements],
     threads: how.threads,
     momentum,
-    maxNorm: ballActive ? 1 : null,
+    maxNorm: projecting ? 1 : null,
   };
   const floor = () => timeAlone(floorCommand, floorInput, floorPart, how);
   const before = await floor();
@@ -144,7 +144,7 @@ export async function runMemory(options: { readonly quick: boolean }): Promise<M
       soak.push(
         ...(await runSoak(
           [hostName, tensorFlowName, plainName, momentumName],
-          { shape, threads, momentum: 0.9, ballActive: true },
+          { shape, threads, momentum: 0.9, projecting: true },
           steps,
           folder,
         )),
@@ -153,11 +153,11 @@ export async function runMemory(options: { readonly quick: boolean }): Promise<M
     const how = { threads, rounds: sizes.rounds };
     const results: LargeResult[] = [];
     for (const momentum of [0, 0.9]) {
-      for (const ballActive of [false, true]) {
-        const input = { elements: sizes.host, momentum, ballActive };
+      for (const projecting of [false, true]) {
+        const input = { elements: sizes.host, momentum, projecting };
         results.push(await measureLarge('host', input, how));
       }
-      const input = { elements: sizes.tensors, momentum, ballActive: false };
+      const input = { elements: sizes.tensors, momentum, projecting: false };
       results.push(await measureLarge('tensors', input, how));
     }
     return { machine, soak, large: results };

@@ -88,7 +88,7 @@ const aims: readonly Aim[] = [
     wanted: 1,
     unit: 'x',
     bound: 'least',
-    applies: ({ ballActive }) => !ballActive,
+    applies: ({ projecting }) => !projecting,
     figure: speedup(torchName, hostName),
   },
   {

@@ -15,12 +15,12 @@ export function shapeText(result: CaseResult): string {
 }
 
 export function caseText(result: CaseResult): string {
-  const { threads, threadsTaken, momentum, ballActive } = result;
+  const { threads, threadsTaken, momentum, projecting } = result;
   const taken =
     threadsTaken === threads ? '' : ` (the step takes ${threadsTaken} of them at this size)`;
   return (
     `${shapeText(result)}, ${threads} thread${threads === 1 ? '' : 's'}${taken}, ` +
-    `momentum ${momentum}, ball ${ballActive ? 'active' : 'inactive'}`
+    `momentum ${momentum}, ${projecting ? 'with projection' : 'no projection'}`
   );
 }
 
@@ -42,10 +42,10 @@ export function timesAsLong(other: ContenderResult, ours: ContenderResult): numb
   return ratios(other.milliseconds, ours.milliseconds).median;
 }
 
-/** Cases that differ in size alone: all threads, momentum, no ball. */
+/** Cases that differ in size alone: all threads, momentum, no projection. */
 export function differingInSize({ machine, cases }: StepResults): CaseResult[] {
   return cases.filter(
-    ({ threads, momentum, ballActive }) =>
-      threads === machine.threads && momentum !== 0 && !ballActive,
+    ({ threads, momentum, projecting }) =>
+      threads === machine.threads && momentum !== 0 && !projecting,
   );
 }

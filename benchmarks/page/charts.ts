@@ -53,7 +53,7 @@ function panels(
           field: 'contender',
           type: 'nominal' as const,
           sort: null,
-          legend: { title: null, orient: 'bottom' as const, columns: 3, labelLimit: 260 },
+          legend: { title: null, orient: 'bottom' as const, columns: 3, labelLimit: 0 },
         },
       },
     }));
@@ -61,7 +61,7 @@ function panels(
 
 function subtitle({ machine }: StepResults): string[] {
   return [
-    `${machine.processor}, ${machine.threads} threads, ${machine.instructionSet}; momentum 0.9, no ball`,
+    `${machine.processor}, ${machine.threads} threads, ${machine.instructionSet}; momentum 0.9, no projection`,
   ];
 }
 

@@ -9,7 +9,7 @@ import { digits, duration, machineText, table } from './markdown.js';
 function workText({ norm, projection, checks }: ContenderResult['work']): string {
   const parts = [
     ...(norm ? ['norm'] : []),
-    ...(projection ? ['ball'] : []),
+    ...(projection ? ['projection'] : []),
     ...(checks ? ['checks'] : []),
   ];
   return ['step', ...parts].join(', ');

@@ -46,11 +46,11 @@ function largeRow({
   name,
   elements,
   momentum,
-  ballActive,
+  projecting,
   bytesPerElement,
   measured,
 }: LargeResult) {
-  const what = [name, grouped(elements), bytes(4 * elements), momentum, ballActive ? 'active' : ''];
+  const what = [name, grouped(elements), bytes(4 * elements), momentum, projecting ? 'yes' : ''];
   if (!measured) return [...what, 'too little memory', '', '', '', ''];
   const { step, floor, residentBytes } = measured;
   return [
@@ -67,7 +67,7 @@ function largeRow({
 export function memorySection({ machine, soak, large }: MemoryResults): string {
   return [
     machineText(machine),
-    'Resident size with momentum and the ball active: before the first step, with parameters and ' +
+    'Resident size with momentum and projection: before the first step, with parameters and ' +
       'gradients; steady is the median of the second half of the steps, growth its slope; added is ' +
       'what steady is above before; the peak counts the making of the inputs.',
     soakTable(soak),
@@ -79,7 +79,7 @@ export function memorySection({ machine, soak, large }: MemoryResults): string {
         '>parameters',
         '>a tensor',
         '>momentum',
-        'ball',
+        'projection',
         '>median',
         '>range ms',
         '>GB/s',

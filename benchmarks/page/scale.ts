@@ -37,7 +37,7 @@ export interface Cost {
   readonly bytesPerDevice: number;
   /** Of the step alone. */
   readonly milliseconds: number | null;
-  /** With the ball active. */
+  /** With projection. */
   readonly projectedMilliseconds: number | null;
   /** To scatter the reduced gradients and gather the new parameters, 4 bytes each; 0: one device. */
   readonly networkMilliseconds: number;
@@ -67,7 +67,7 @@ export function scaleSection(): string {
       'place',
       '>state a device',
       '>step',
-      '>step, ball active',
+      '>step with projection',
       '>gradients and parameters over the network',
     ],
     [1e9, 1e11].flatMap((parameters) =>

@@ -19,7 +19,7 @@ function summaryTable(cases: readonly CaseResult[]): string {
       '',
       '>threads',
       '>momentum',
-      'ball',
+      'projection',
       '>floor',
       '>Float32Array',
       '>of the floor',
@@ -43,7 +43,7 @@ function summaryTable(cases: readonly CaseResult[]): string {
         shapeText(result),
         result.threads,
         result.momentum,
-        result.ballActive ? 'active' : '',
+        result.projecting ? 'yes' : '',
         duration(floorOf(result).median),
         time(host),
         share(host),
@@ -85,7 +85,7 @@ export function stepSection({ machine, rounds, cases }: StepResults): string {
     `Medians over ${rounds.count} rounds. "Of the floor" is the floor's time as a part of the ` +
       "step's. The last columns say how many times as long others take: plain TensorFlow.js ops and " +
       "tf.train.momentum as AliG does through tfjs-node, PyTorch's fused SGD as fusedAliGStep over " +
-      'Float32Arrays does, with the gradient norm (and the projection where the ball is active) and ' +
+      'Float32Arrays does, with the gradient norm (and the projection where there is one) and ' +
       'without.',
     summaryTable(cases),
     '### Floors',

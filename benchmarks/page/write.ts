@@ -2,8 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import { packageRoot } from '../../lib/platform/package.js';
-import { readResults, standardFile } from '../results.js';
-import type { StepResults } from '../step/run.js';
+import { readResults } from '../results.js';
 import { aimsSection } from './aims.js';
 import { shareChart, timeChart } from './charts.js';
 import { contendersSection } from './contenders.js';
@@ -23,27 +22,32 @@ export function withSection(document: string, name: string, text: string): strin
   return `${document.slice(0, from)}${begin}\n\n${text}\n\n${document.slice(to)}`;
 }
 
-/** Where a chart lies, and how the page shows it. */
-function chart(name: string, alternative: string, svg: string): string {
-  writeFileSync(standardFile('step').replace('step.json', `${name}.svg`), svg);
-  return `![${alternative}](../benchmarks/results/${name}.svg)`;
+/** Where charts and the page of all contenders lie, from the package's folder. */
+const resultFolder = 'benchmarks/results';
+const contendersPage = `${resultFolder}/contenders.md`;
+
+/** How a page of docs/ shows a chart. */
+function chart(name: string, alternative: string): string {
+  return `![${alternative}](../${resultFolder}/${name}.svg)`;
 }
 
-async function charts(results: StepResults): Promise<string> {
-  return [
-    chart('time', 'Time of one step over the number of parameters', await timeChart(results)),
-    chart('share', "The floor's time as a part of the step's", await shareChart(results)),
-  ].join('\n\n');
-}
-
-/** Makes docs/performance.md with its charts, and the page of all contenders, of what has been measured. */
-export async function writePages(): Promise<void> {
+/**
+ * docs/performance.md with its charts, and the page of all contenders, of what has been measured.
+ *
+ * @returns The text of each file by its path from the package's folder.
+ */
+export async function makePages(): Promise<Readonly<Record<string, string>>> {
   const step = readResults('step');
   const training = readResults('training');
   const memory = readResults('memory');
   const pages: Readonly<Record<string, Readonly<Record<string, string | null>>>> = {
-    'performance.md': {
-      charts: step && (await charts(step)),
+    'docs/performance.md': {
+      charts:
+        step &&
+        [
+          chart('time', 'Time of one step over the number of parameters'),
+          chart('share', "The floor's time as a part of the step's"),
+        ].join('\n\n'),
       aims: step && aimsSection(step),
       step: step && stepSection(step),
       growth: step && growthSection(step),
@@ -51,15 +55,28 @@ export async function writePages(): Promise<void> {
       memory: memory && memorySection(memory),
       scale: scaleSection(),
     },
-    'performance-contenders.md': { contenders: step && contendersSection(step) },
+    [contendersPage]: { contenders: step && contendersSection(step) },
   };
+  const files: Record<string, string> = {};
+  if (step) {
+    files[`${resultFolder}/time.svg`] = await timeChart(step);
+    files[`${resultFolder}/share.svg`] = await shareChart(step);
+  }
   for (const [name, sections] of Object.entries(pages)) {
-    const page = join(packageRoot, 'docs', name);
+    const page = join(packageRoot, name);
     let text = readFileSync(page, 'utf8');
     for (const [section, made] of Object.entries(sections)) {
       text = withSection(text, section, made ?? 'Not measured yet.');
     }
     const options = await resolveConfig(page);
-    writeFileSync(page, await format(text, { parser: 'markdown', ...options }));
+    files[name] = await format(text, { parser: 'markdown', ...options });
+  }
+  return files;
+}
+
+/** Writes the files of `makePages`. */
+export async function writePages(): Promise<void> {
+  for (const [name, text] of Object.entries(await makePages())) {
+    writeFileSync(join(packageRoot, name), text);
   }
 }

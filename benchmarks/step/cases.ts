@@ -6,13 +6,13 @@ export interface Case {
   readonly threads: number;
   readonly momentum: number;
   /** Whether every step ends outside of the ball and is projected, or there is none. */
-  readonly ballActive: boolean;
+  readonly projecting: boolean;
 }
 
-export function caseName({ shape, threads, momentum, ballActive }: Case): string {
+export function caseName({ shape, threads, momentum, projecting }: Case): string {
   return (
     `${shape.name}, ${threads} thread${threads === 1 ? '' : 's'}, momentum ${momentum}, ` +
-    (ballActive ? 'ball' : 'no ball')
+    (projecting ? 'projection' : 'no projection')
   );
 }
 
@@ -29,11 +29,11 @@ const regimeShapes = [
 /** For --quick: that it works, not how fast. */
 const quickShapes = [uniformShape(20, 500), uniformShape(4, 40_000)];
 
-/** Every regime of a shape: threads, momentum and ball. */
+/** Every regime of a shape: threads, momentum and projection. */
 function regimes(shape: Shape, threads: number): Case[] {
   return [...new Set([1, threads])].flatMap((count) =>
     [0.9, 0].flatMap((momentum) =>
-      [false, true].map((ballActive) => ({ shape, threads: count, momentum, ballActive })),
+      [false, true].map((projecting) => ({ shape, threads: count, momentum, projecting })),
     ),
   );
 }
@@ -46,9 +46,9 @@ export function standardCases(threads: number): Case[] {
       .map((tensors) => splitShape(parameters, tensors)),
   );
   const cases = [
-    ...grid.map((shape) => ({ shape, threads, momentum: 0.9, ballActive: false })),
+    ...grid.map((shape) => ({ shape, threads, momentum: 0.9, projecting: false })),
     ...networkShapes.flatMap((shape) =>
-      [false, true].map((ballActive) => ({ shape, threads, momentum: 0.9, ballActive })),
+      [false, true].map((projecting) => ({ shape, threads, momentum: 0.9, projecting })),
     ),
     ...regimeShapes.flatMap((shape) => regimes(shape, threads)),
   ];
@@ -60,13 +60,13 @@ export function quickCases(threads: number): Case[] {
     shape,
     threads,
     momentum: i === 0 ? 0.9 : 0,
-    ballActive: i === 0,
+    projecting: i === 0,
   }));
 }
 
-/** With momentum, without and with the ball. */
+/** With momentum, without and with projection. */
 export function casesOf(shapes: readonly Shape[], threads: number): Case[] {
   return shapes.flatMap((shape) =>
-    [false, true].map((ballActive) => ({ shape, threads, momentum: 0.9, ballActive })),
+    [false, true].map((projecting) => ({ shape, threads, momentum: 0.9, projecting })),
   );
 }

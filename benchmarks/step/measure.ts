@@ -51,7 +51,7 @@ export interface CaseResult {
   /** Threads that our step took: a small one stays on the calling thread. */
   readonly threadsTaken: number;
   readonly momentum: number;
-  readonly ballActive: boolean;
+  readonly projecting: boolean;
   /** That a fused step has to move. */
   readonly bytesPerElement: number;
   readonly memory: readonly MemoryResult[];
@@ -102,12 +102,12 @@ function choose(tested: Case, withPeers: boolean): Chosen {
 }
 
 /** Throws unless the engine that should serve did, and projected where it should. */
-function checkDetails(contender: Contender, details: Details, ballActive: boolean): void {
+function checkDetails(contender: Contender, details: Details, projecting: boolean): void {
   if (contender.engine === null) return;
-  if (details['engine'] === contender.engine && details['projected'] === ballActive) return;
+  if (details['engine'] === contender.engine && details['projected'] === projecting) return;
   throw new Error(
     `${contender.name}: the step was made by ${String(details['engine'])}, projected: ` +
-      `${String(details['projected'])}, instead of by ${contender.engine}, ${String(ballActive)}`,
+      `${String(details['projected'])}, instead of by ${contender.engine}, ${String(projecting)}`,
   );
 }
 
@@ -126,7 +126,7 @@ interface Participant {
 async function checkResults(
   participants: readonly Participant[],
   workload: Workload,
-  ballActive: boolean,
+  projecting: boolean,
   file: string,
 ): Promise<Map<string, string>> {
   const problems = new Map<string, string>();
@@ -138,7 +138,7 @@ async function checkResults(
   for (const participant of order) {
     const { contender, child } = participant;
     await child.ask('turn', { steps: comparedSteps, untimed: 0 });
-    checkDetails(contender, (await child.ask('details', {})).details, ballActive);
+    checkDetails(contender, (await child.ask('details', {})).details, projecting);
     await child.ask('write', { file });
     const key = keyOf(participant);
     if (known?.key !== key) {
@@ -165,7 +165,7 @@ export async function measureCase(
   tested: Case,
   { rounds, python, folder, threadsOf }: StepOptions,
 ): Promise<{ readonly result: CaseResult; readonly versions: Versions }> {
-  const { shape, threads, momentum, ballActive } = tested;
+  const { shape, threads, momentum, projecting } = tested;
   const elements = elementsOf(shape);
   const { chosen, leftOut } = choose(tested, python !== null);
   const threadsTaken = threadsOf(elements, threads);
@@ -188,14 +188,14 @@ export async function measureCase(
       await child.ask('prepare', { input: { ...workload, threads: threadsTaken } });
     }
     const resultFile = join(folder, 'results.f32');
-    const problems = await checkResults(started, workload, ballActive, resultFile);
+    const problems = await checkResults(started, workload, projecting, resultFile);
     const timed = started.filter(({ contender }) => !problems.has(contender.name));
     const [floorTimes, memoryTimes, ...times] = await takeTurns(
       [floor, memory, ...timed.map(({ child }) => child)],
       rounds,
     );
     for (const { contender, child } of timed) {
-      checkDetails(contender, (await child.ask('details', {})).details, ballActive);
+      checkDetails(contender, (await child.ask('details', {})).details, projecting);
     }
     const result: CaseResult = {
       shape: shape.name,
@@ -204,12 +204,12 @@ export async function measureCase(
       threads,
       threadsTaken,
       momentum,
-      ballActive,
-      bytesPerElement: stepBytes(momentum !== 0, ballActive),
+      projecting,
+      bytesPerElement: stepBytes(momentum !== 0, projecting),
       memory: memoryPasses.flatMap(({ part, bytes }) => {
         const milliseconds = (part === floorPart ? floorTimes : memoryTimes)!.get(part);
         if (!milliseconds) return [];
-        const bytesPerElement = bytes(momentum !== 0, ballActive);
+        const bytesPerElement = bytes(momentum !== 0, projecting);
         const summary = summarise(milliseconds);
         const gigabytesPerSecond = (bytesPerElement * elements) / summary.median / 1e6;
         return { part, bytesPerElement, milliseconds, ...summary, gigabytesPerSecond };

@@ -34,11 +34,11 @@ export function readInputs({ inputs, sizes }: Workload): Arrays {
 
 /**
  * Makes a workload and writes its inputs. The gradient of each parameter points outwards, so that
- * with the ball active every step leaves it and is projected; and a step moves a parameter by a few
+ * with projection every step leaves it and is projected; and a step moves a parameter by a few
  * per cent of its value, so that a mistake shows up far above rounding errors.
  */
 export function makeWorkload(
-  { shape, threads, momentum, ballActive }: Case,
+  { shape, threads, momentum, projecting }: Case,
   inputs: string,
 ): Workload {
   let state = 1;
@@ -73,6 +73,6 @@ export function makeWorkload(
     stepSize,
     // A little outside of the initial parameters: AliG projects once before its first step, which
     // fusedAliGStep does not.
-    maxNorm: ballActive ? 1.001 * Math.sqrt(squaredParameterNorm) : null,
+    maxNorm: projecting ? 1.001 * Math.sqrt(squaredParameterNorm) : null,
   };
 }
