@@ -155,7 +155,7 @@ function tellFailure(part, consequence, error) {
   }
   return (
     `${part} not built, ${consequence}: ${firstLine(error)}. ` +
-    `When that is mended, run: ${remedy} (log: ${logName})`
+    `When that is fixed, run: ${remedy} (log: ${logName})`
   );
 }
 

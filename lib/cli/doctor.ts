@@ -19,7 +19,7 @@ function diagnosisRow<Finding>(
 ): Row {
   return diagnosis.status === 'works'
     ? [label, describe(diagnosis)]
-    : [label, `${diagnosis.status}: ${diagnosis.problem}\nTo mend it: ${diagnosis.remedy}`];
+    : [label, `${diagnosis.status}: ${diagnosis.problem}\nFix: ${diagnosis.remedy}`];
 }
 
 function buildRows({ compiler, python, headers, missing }: BuildDiagnosis): Row[] {
@@ -99,7 +99,7 @@ function rows(report: DoctorReport): Row[] {
       const lines = [
         noGpu.reason ?? 'TensorFlow uses none and does not say why',
         ...noGpu.unloadedLibraries.map(({ name, problem }) => `${name} was not loaded: ${problem}`),
-        `To mend it: ${noGpu.remedy}`,
+        `Fix: ${noGpu.remedy}`,
       ];
       table.push(["TensorFlow's GPU", lines.join('\n')]);
     }
@@ -107,7 +107,7 @@ function rows(report: DoctorReport): Row[] {
   if (report.tensorFlow.length === 0) {
     table.push([
       'TensorFlow runtime',
-      `missing: @tensorflow/tfjs-node is not installed\nTo mend it: ${installCommand('@tensorflow/tfjs-node')}`,
+      `missing: @tensorflow/tfjs-node is not installed\nFix: ${installCommand('@tensorflow/tfjs-node')}`,
     ]);
   }
   table.push(
@@ -132,11 +132,11 @@ async function run({ json }: { json: boolean }): Promise<void> {
   process.exitCode = report.canTrain ? 0 : 1;
 }
 
-/** `tfjs-alig doctor`: what is there, what a step will use, and how to mend what fails. */
+/** `tfjs-alig doctor`: what is there, what a step will use, and how to fix what fails. */
 export function doctorCommand(): Command {
   return new Command('doctor')
     .description(
-      'say what works here, which engine a step will use, and how to mend the rest; ' +
+      'say what works here, which engine a step will use, and how to fix the rest; ' +
         'exits with 0 where a training works, else with 1',
     )
     .option('--json', 'print the report as JSON', false)

@@ -42,7 +42,7 @@ export function tensorFlowCommand(): Command {
   return new Command('tensorflow')
     .description('make sure that @tensorflow/tfjs-node has a TensorFlow runtime that works')
     .option('--gpu', 'serve @tensorflow/tfjs-node-gpu', false)
-    .option('--force', 'make the runtime anew even if it works', false)
+    .option('--force', 'rebuild the runtime even if it works', false)
     .option('--if-missing', 'print nothing if a working runtime is there', false)
     .action(run);
 }

@@ -283,7 +283,7 @@ export function mnistCommand(): Command {
     .addOption(
       new Option(
         '--objective-examples <number>',
-        `training examples whose mean loss stands for that of all of them, computed anew before ` +
+        `training examples whose mean loss stands for that of all of them, computed again before ` +
           `each step (${withObjective.join(', ')}; default: ${defaultObjectiveExamples})`,
       ).argParser(wholeNumber({ atLeast: 1, atMost: defaults.examples })),
     )

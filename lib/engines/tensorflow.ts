@@ -34,8 +34,8 @@ let registration: Registration | undefined;
  * Registers our op with the TensorFlow of the current backend, once. Where it can't be done the
  * result says why.
  *
- * @throws Error where TFJS_ALIG_THREADS or TFJS_ALIG_INSTRUCTION_SET has a wrong value: that is to
- * be mended, and no reason for another engine.
+ * @throws Error where TFJS_ALIG_THREADS or TFJS_ALIG_INSTRUCTION_SET has a wrong value: the caller has to
+ * fix that, and it is no reason for another engine.
  */
 export function tensorFlowOp(): Registration {
   registration ??= register();

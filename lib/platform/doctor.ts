@@ -137,7 +137,7 @@ async function examineAddon(): Promise<Diagnosis<ProbeFindings['addon']>> {
   return diagnose(outcome, variable === undefined ? buildRemedy() : `unset ${variable}`);
 }
 
-/** What mends it where the engine's library finds no GPU. */
+/** What fixes it where the engine's library finds no GPU. */
 function gpuRemedy(problem: string): string {
   if (problem.includes('no NVIDIA driver')) {
     return "install NVIDIA's driver, in a container: start it with --gpus all";

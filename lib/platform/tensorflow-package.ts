@@ -46,7 +46,7 @@ export function hasRuntime({ directory }: TensorFlowPackage): boolean {
 }
 
 /**
- * Why the package cannot work in this process whatever runtime it has, and what mends it; undefined
+ * Why the package cannot work in this process whatever runtime it has, and what fixes it; undefined
  * where it can. See NOTE [functions of node:util that tfjs-node calls].
  */
 export function nodeVersionProblem({

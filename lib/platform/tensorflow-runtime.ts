@@ -28,7 +28,7 @@ import {
 export interface TensorFlowRuntimeOptions {
   /** Serve @tensorflow/tfjs-node-gpu in place of @tensorflow/tfjs-node. Default: false. */
   readonly gpu?: boolean;
-  /** Make the runtime anew even if a working one is there. Default: false. */
+  /** Rebuild the runtime even if a working one is there. Default: false. */
   readonly force?: boolean;
   /** The folder from which the package is resolved. Default: the current working directory. */
   readonly from?: string;
@@ -319,7 +319,7 @@ export async function ensureTensorFlowRuntime({
   }
   const nodeProblem = nodeVersionProblem(found);
   if (nodeProblem) {
-    throw new Error(`${nodeProblem.problem}. To mend it: ${nodeProblem.remedy}`);
+    throw new Error(`${nodeProblem.problem}. Fix: ${nodeProblem.remedy}`);
   }
   const { directory } = found;
   const check = () => probe('runtime', { tensorFlowDirectory: directory, signal });

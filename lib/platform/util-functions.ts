@@ -3,7 +3,7 @@ import util from 'node:util';
 /**
  * NOTE [functions of node:util that tfjs-node calls]
  * tfjs-node and tfjs-node-gpu call util.isNullOrUndefined and util.isArray in most of their ops, up
- * to the last release, 4.22.0 (mended upstream and not released: tensorflow/tfjs#8425 and #8609).
+ * to the last release, 4.22.0 (fixed upstream and not released: tensorflow/tfjs#8425 and #8609).
  * Node 22 warns of both (DEP0051, DEP0044), and Node 23 took isNullOrUndefined away: from there on
  * the first op fails. So the package sets the two, and each only where it is missing or warns: Node
  * 20 is left as it is. tfjs-node looks them up at each call, so that it may be loaded before this

@@ -130,7 +130,7 @@ export class GradientAccumulator {
   }
 
   /**
-   * Hands out the averages, which are the caller's from then on, and starts anew:
+   * Hands out the averages, which are the caller's from then on, and starts again:
    *
    *     const accumulated = accumulator.take();
    *     optimizer.applyGradients(accumulated.gradients, {loss: accumulated.loss});
@@ -163,7 +163,7 @@ export class GradientAccumulator {
   }
 
   /**
-   * Makes one step of an optimiser with the averages, and starts anew, whether the step was taken or
+   * Makes one step of an optimiser with the averages, and starts again, whether the step was taken or
    * refused. Optimisers of tfjs ignore the loss.
    *
    * @throws Error where nothing was added, and as the optimiser's applyGradients does.

@@ -177,7 +177,7 @@ test('what Node has taken away from tfjs-node the doctor says to be given back',
   t.like(report.tensorFlow[0], { runtime: { status: 'works' } });
 });
 
-test('and where that is left out, tfjs-node is broken, with what mends it', async (t) => {
+test('and where that is left out, tfjs-node is broken, with what fixes it', async (t) => {
   const { project } = projectWithTensorFlow(t);
   const { report, exitCode } = await examine(packageWithoutAddon(t), project, {
     NODE_OPTIONS: withoutIsNullOrUndefined(t),

@@ -9,7 +9,7 @@ const reasons = new Set<string>();
  * Registers serial tests that need something of the machine. Where that is missing they are left
  * out, and one skipped test of the file tells why for all of them: `for want of <need>: <missing>`.
  *
- * @param missing What is missing and how it is had; undefined: nothing.
+ * @param missing What is missing and how to get it; undefined: nothing.
  */
 export function testsThatNeed(need: string, missing: string | undefined): Register {
   if (missing === undefined) {
