@@ -46,7 +46,7 @@ async function quick<Name extends ResultName>(
 }
 
 test.serial('npm run bench -- --quick measures every contender, table and charts', async (t) => {
-  t.timeout(590_000, 'measures, on a machine that may be busy');
+  t.timeout(1_790_000, 'measures, on a machine that may be busy');
   const { results, stdout } = await quick('step', '--threads', '2');
   const { machine, cases } = results;
   for (const name of ['node', 'tfjs-core', 'tfjs-node', 'tensorflow', 'tfjs-alig']) {
@@ -81,7 +81,7 @@ test.serial('npm run bench -- --quick measures every contender, table and charts
 });
 
 test.serial('npm run bench -- training --quick measures the share of each optimiser', async (t) => {
-  t.timeout(590_000, 'measures, on a machine that may be busy');
+  t.timeout(1_790_000, 'measures, on a machine that may be busy');
   const { results, stdout } = await quick('training');
   t.is(results.trainings.length, 5);
   for (const { title, optimizers } of results.trainings) {
@@ -97,7 +97,7 @@ test.serial('npm run bench -- training --quick measures the share of each optimi
 });
 
 test.serial('npm run bench -- memory --quick measures what steps hold', async (t) => {
-  t.timeout(590_000, 'measures, on a machine that may be busy');
+  t.timeout(1_790_000, 'measures, on a machine that may be busy');
   const { results, stdout } = await quick('memory');
   for (const { name, tensorsAtFirst, tensorsAtLast } of results.soak) {
     t.true(stdout.includes(`| ${name} |`), name);

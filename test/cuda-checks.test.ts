@@ -28,7 +28,7 @@ for (const [check, register] of [
 ] as const) {
   // One after the other: they share build folders, and each takes all processors to compile.
   register(`CUDA engine without a GPU: ${check}`, async (t) => {
-    t.timeout(590_000, 'compiles the engine several times');
+    t.timeout(1_790_000, 'compiles the engine several times');
     const { exitCode, output } = await runNode([script, check], { cwd: packageRoot });
     t.log(output.trimEnd());
     t.is(exitCode, 0, output);

@@ -8,7 +8,7 @@ import test from 'ava';
 const program = fileURLToPath(new URL('fixtures/resumed-steps.js', import.meta.url));
 
 test('steps of each network repeat bit for bit, also when they are resumed', async (t) => {
-  t.timeout(300_000);
+  t.timeout(1_790_000);
   const run = async () => {
     const { stdout } = await promisify(execFile)(process.execPath, [program]);
     return JSON.parse(stdout) as Record<string, { whole: string; resumed: string }>;

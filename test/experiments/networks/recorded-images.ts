@@ -111,7 +111,7 @@ export function testRecorded(chosen: (model: GoldenNetwork) => boolean): void {
     for (const backend of backendNames) {
       if (backend !== 'tensorflow' && (backend !== 'cpu' || model.n_params > smallest)) continue;
       test.serial(`${model.id} is as recorded (${backend})`, async (t) => {
-        t.timeout(120_000);
+        t.timeout(1_790_000);
         await useBackend(backend);
         const before = tensorCount();
         const network = builders[model.kind]!(model.config);
