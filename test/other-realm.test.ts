@@ -3,9 +3,11 @@ import * as tf from '@tensorflow/tfjs-node';
 import test from 'ava';
 import { runInNewContext } from 'node:vm';
 import { AliG, ExponentialMovingAverage, fusedAliGStep } from '../lib/index.js';
+import { hostTensor } from '../lib/step/host-tensor.js';
 
-const other = runInNewContext('({ Float32Array, RegExp, Promise })') as {
+const other = runInNewContext('({ Float32Array, Int32Array, RegExp, Promise })') as {
   Float32Array: Float32ArrayConstructor;
+  Int32Array: Int32ArrayConstructor;
   RegExp: RegExpConstructor;
   Promise: PromiseConstructor;
 };
@@ -25,6 +27,12 @@ test('a Float32Array is stepped in place', (t) => {
       message: /parameters\[0\] must be a Float32Array/,
     });
   }
+});
+
+// In Jest tfjs-node's tensors give arrays of Node's own realm, and the package runs in another.
+test('what getWeights makes of arrays has their dtype', (t) => {
+  t.is(hostTensor(other.Float32Array.from([0.5, 2]), [2]).dtype, 'float32');
+  t.is(hostTensor(other.Int32Array.from([1, 2]), [2]).dtype, 'int32');
 });
 
 test('a regular expression names the variables of a group', (t) => {

@@ -154,29 +154,39 @@ test('what the install script compiles is in the package', async (t) => {
   }
 });
 
-test('CommonJS can require it', async (t) => {
+test('CommonJS can require it, by the build that loaders of CommonJS alone get', async (t) => {
   await assertSteps(
     t,
     'require.cjs',
     `const tf = require('@tensorflow/tfjs-core');
      require('@tensorflow/tfjs-backend-cpu');
      const { AliG, fusedAliGStep } = require('tfjs-alig');
+     if (!require.resolve('tfjs-alig').endsWith('.cjs')) throw new Error(require.resolve('tfjs-alig'));
      ${step}`,
   );
 });
 
 test('a strict TypeScript project compiles against its types, wrong calls do not', async (t) => {
-  await copyFile(join(root, 'test/package/consumer.ts'), join(folder, 'consumer.ts'));
+  // The same text as an ES module and as CommonJS, which imports other declarations.
+  for (const file of ['consumer.ts', 'consumer.cts']) {
+    await copyFile(join(root, 'test/package/consumer.ts'), join(folder, file));
+  }
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
   const options = ['--strict', '--exactOptionalPropertyTypes', '--noEmit', '--target', 'es2022'];
-  // Bundlers' projects that began before `exports`, as Angular's, look for main and types.
-  const node10 = ['--module', 'es2022', '--moduleResolution', 'node10'];
   for (const modules of [
-    ['--module', 'nodenext'],
-    [...node10, '--ignoreDeprecations', '6.0'],
+    ['--module', 'nodenext', 'consumer.ts', 'consumer.cts'],
+    // Before TypeScript lets CommonJS import the declarations of ES modules.
+    ['--module', 'node16', 'consumer.ts', 'consumer.cts'],
+    ['--module', 'es2022', '--moduleResolution', 'bundler', 'consumer.ts'],
+    // Projects that began before `exports`, as Angular's and Jest's, look for main and types.
+    ...['es2022', 'commonjs'].map((module) =>
+      ['--module', module, '--moduleResolution', 'node10', '--ignoreDeprecations', '6.0'].concat(
+        'consumer.ts',
+      ),
+    ),
   ]) {
     // tfjs-core's declarations do not pass tsc's own check; what is packed here has been checked.
-    const compiler = [tsc, ...options, ...modules, '--skipLibCheck', 'consumer.ts'];
+    const compiler = [tsc, ...options, '--skipLibCheck', ...modules];
     await t.notThrowsAsync(
       run(process.execPath, compiler, { cwd: folder }).catch((error: unknown) => {
         throw new Error((error as { stdout: string }).stdout);

@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** What bundlers that write CommonJS leave of this module's address: nothing. */
+/** What CommonJS leaves of this module's address, in the package's build and in bundles: nothing. */
 const moduleAddress = import.meta.url as string | undefined;
 
 // CommonJS's own name of the running file.
@@ -13,14 +13,20 @@ function findRunningFile(): string {
   return typeof __filename === 'string' ? __filename : join(process.cwd(), 'bundle.js');
 }
 
-/** The file that runs: this module, or the bundle that it has become a part of. */
+/** The file that runs: this module, the package's CommonJS build, or a bundle that it is part of. */
 export const runningFile = findRunningFile();
 
+/** Where it runs from in the package's folder: as a module, and in the CommonJS build. */
+const ownPlace = [
+  join('dist', 'lib', 'platform', 'package.js'),
+  join('dist', 'lib', 'tfjs-alig.cjs'),
+].find((place) => runningFile.endsWith(sep + place));
+
 /** Whether the package runs as a part of a bundle, and not from its own folder. */
-export const isBundled = !runningFile.endsWith(join('dist', 'lib', 'platform', 'package.js'));
+export const isBundled = ownPlace === undefined;
 
 function findPackageRoot(): string {
-  if (!isBundled) return join(dirname(runningFile), '..', '..', '..');
+  if (ownPlace !== undefined) return runningFile.slice(0, -(sep.length + ownPlace.length));
   try {
     return dirname(createRequire(runningFile).resolve('tfjs-alig/package.json'));
   } catch {

@@ -8,6 +8,7 @@ import {
   type DataTypeMap,
   type NumericDataType,
 } from '@tensorflow/tfjs-core';
+import { isFloat32Array } from './brands.js';
 
 type Values = Float32Array | Int32Array;
 
@@ -77,7 +78,7 @@ class HostTensor extends Tensor {
 
 /** A tensor over this array, which stays out of every backend until an op asks for it. */
 export function hostTensor(values: Values, shape: readonly number[]): Tensor {
-  return new HostTensor(values, shape, values instanceof Float32Array ? 'float32' : 'int32');
+  return new HostTensor(values, shape, isFloat32Array(values) ? 'float32' : 'int32');
 }
 
 /** Whether a tensor waits for the first op, and will then be one of the backend that is current. */
