@@ -1,5 +1,6 @@
 import { prepareTensorFlowEnvironment } from './environment.js';
-import { gridById, shardOf, type Experiment } from './experiment.js';
+import { gridById, shardOf } from './experiment.js';
+import { loadExperiment } from './load-experiment.js';
 import type { ExperimentOptions } from './run-experiment.js';
 
 const number = new Intl.NumberFormat('en-US');
@@ -11,7 +12,7 @@ export async function printPlan(
   const { module, quick, preset, dataFolder, shard } = options;
   // For the module, which may import TensorFlow.
   prepareTensorFlowEnvironment();
-  const { default: experiment } = (await import(module.href)) as { default: Experiment };
+  const experiment = await loadExperiment(module.href);
   const grid = gridById(experiment, quick, preset);
   const runs = shard === undefined ? grid : shardOf(grid, shard);
   if (dataFolder !== null) {

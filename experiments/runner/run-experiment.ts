@@ -18,6 +18,7 @@ import {
   shardOf,
 } from './experiment.js';
 import { runPaths, runsFolder, writeAtomically, writing } from './files.js';
+import { loadExperiment } from './load-experiment.js';
 import { readFinishedRun } from './resumable-log.js';
 import { rasterize } from './png.js';
 import { runGrid } from './run-grid.js';
@@ -188,7 +189,7 @@ export async function runExperiment(options: ExperimentOptions): Promise<void> {
   // For the workers, which inherit it. Numbers depend on the number of threads, and must not on how
   // many processes share the machine.
   prepareTensorFlowEnvironment(1);
-  const { default: experiment } = (await import(module.href)) as { default: Experiment };
+  const experiment = await loadExperiment(module.href);
   const grid = gridById(experiment, quick, preset);
   const ownRuns = shard === undefined ? grid : shardOf(grid, shard);
   await experiment.checkData?.([...ownRuns.values()], { dataFolder });

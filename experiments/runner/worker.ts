@@ -8,6 +8,7 @@ import { describeEnvironment, loadTensorFlow, type RunEnvironment } from './envi
 import { executeRun } from './execute-run.js';
 import type { Experiment, RunSpecification } from './experiment.js';
 import { FileError, runPaths } from './files.js';
+import { loadExperiment } from './load-experiment.js';
 import type { WorkerCommand, WorkerMessage, WorkerSetup } from './messages.js';
 
 const millisecondsBetweenMessages = 100;
@@ -27,7 +28,7 @@ function send(message: WorkerMessage): void {
 
 async function begin(setup: WorkerSetup): Promise<Session> {
   if (setup.needsTensorFlow) await loadTensorFlow();
-  const { default: experiment } = (await import(setup.module)) as { default: Experiment };
+  const experiment = await loadExperiment(setup.module);
   return {
     setup,
     experiment,

@@ -66,12 +66,15 @@ for (const [title, environment, expected] of [
 for (const [command, ...options] of [
   ['train', 'mnist', '--examples', '128', '--epochs', '1'],
   ['train', 'dnc', '--steps', '1'],
+  ['experiment', 'table-1', '--plan'],
+  ['experiment', 'figure-3', '--quick', '--jobs', '1'],
   ['doctor'],
   ['tensorflow'],
 ] as const) {
   test(`nothing greets the user of: ${[command, ...options].join(' ')}`, async (t) => {
     const main = join(packageRoot, 'dist', 'lib', 'cli', 'main.js');
-    const output = command === 'train' ? ['--output', join(temporaryFolder(t), 'run')] : [];
+    const writes = command === 'train' || command === 'experiment';
+    const output = writes ? ['--output', join(temporaryFolder(t), 'run')] : [];
     const { exitCode, errorOutput } = await run([main, command, ...options, ...output], {
       TF_CPP_MIN_LOG_LEVEL: undefined,
       // On every processor, and not only on those where it is the default.
