@@ -1,4 +1,4 @@
-import { getBackend, keep, reshape, type Tensor, type Variable } from '@tensorflow/tfjs-core';
+import { getBackend, keep, reshape, Variable, type Tensor } from '@tensorflow/tfjs-core';
 import type { Suspect } from '../step/non-finite.js';
 import type { DeferredOutcome, StepReport } from '../step/report.js';
 import type { RuleStep } from '../step/rule-step.js';
@@ -50,6 +50,18 @@ export interface TensorStepOutcome {
  * whatever the reference count says, and the cpu backend's dataSync hands out the real array.
  */
 export type TensorEngine = (step: TensorStep) => TensorStepOutcome;
+
+/**
+ * What a step says of a tensor whose `shape`, a plain list, no longer is what its data are. Found
+ * before the step: afterwards no value could be assigned, and state would have been written in place.
+ */
+export function changedShape(tensor: Tensor, data: string): RangeError {
+  const what = tensor instanceof Variable ? `variable '${tensor.name}'` : 'a tensor of the step';
+  return new RangeError(
+    `${what} has the shape [${tensor.shape.join(', ')}], but its data are ${data}; shape must not be ` +
+      'written to: tf.reshape makes a tensor of another shape.',
+  );
+}
 
 /** Assigns a new value and gives up the tensor that brought it. */
 export function replaceValue(variable: Variable, value: Tensor): void {

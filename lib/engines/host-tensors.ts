@@ -1,11 +1,14 @@
 import { tensor as makeTensor, type Tensor } from '@tensorflow/tfjs-core';
 import { wasWritten } from '../step/report.js';
-import { hostScalars, replaceValue, type TensorEngine } from './engine.js';
+import { changedShape, hostScalars, replaceValue, type TensorEngine } from './engine.js';
 import { stepHostArrays } from './host.js';
 
 /** The array behind a tensor of the cpu backend: the real one, not a copy. */
 function arrayOf(tensor: Tensor): Float32Array {
-  return tensor.dataSync<'float32'>();
+  const array = tensor.dataSync<'float32'>();
+  const size = tensor.shape.reduce((product, length) => product * length, 1);
+  if (size !== array.length) throw changedShape(tensor, `${array.length} elements`);
+  return array;
 }
 
 function tensorOver(values: Float32Array, like: Tensor): Tensor {

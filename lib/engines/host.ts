@@ -1,13 +1,7 @@
 import { addonState } from '#addon';
 import { warnOnce } from '../platform/warn-once.js';
 import { referenceStep } from '../step/reference.js';
-import {
-  RESULT_WORDS,
-  unpackReport,
-  unpackScalars,
-  type EngineName,
-  type StepReport,
-} from '../step/report.js';
+import { reportOf, StepResult, type EngineName, type StepReport } from '../step/report.js';
 import { packGroups, packStep, smallestLossOf, type RuleStep } from '../step/rule-step.js';
 
 /**
@@ -23,19 +17,19 @@ export function stepHostArrays(
   loss: number,
   step: RuleStep,
 ): { readonly report: StepReport; readonly scalars: Float64Array } {
-  const read = (result: Int32Array, engine: EngineName) => ({
-    report: unpackReport(result, engine, smallestLossOf(step)),
-    scalars: unpackScalars(result),
+  const result = new StepResult();
+  const read = (engine: EngineName) => ({
+    report: reportOf(result.fields, engine, smallestLossOf(step)),
+    scalars: result.scalars,
   });
   const found = addonState();
   if (found.addon) {
-    const result = new Int32Array(RESULT_WORDS);
     const words = packStep(step);
-    found.addon.step(parameters, gradients, state, packGroups(step), loss, words, result);
-    return read(result, 'native-cpu');
+    found.addon.step(parameters, gradients, state, packGroups(step), loss, words, result.words);
+    return read('native-cpu');
   }
   // A browser has none to miss.
   if (found.attempts.length > 0) warnOnce(found.report);
-  const result = referenceStep(parameters, gradients, state, loss, step);
-  return read(result, 'typescript');
+  referenceStep(parameters, gradients, state, loss, step, result);
+  return read('typescript');
 }

@@ -184,15 +184,25 @@ function readReport(
  * always. Where a number is not finite the old values are selected on the device.
  */
 export const stepPortably: TensorEngine = (step) => {
-  const { parameters, state, scalars, report } = tf.tidy<Computed>(() => compute(step));
+  const computed = tf.tidy<Computed>(() => compute(step));
+  const { parameters, state, scalars, report } = computed;
+  let outcome: TensorStepOutcome;
+  try {
+    // All that may fail before the first assignment: NOTE [nothing is half done] in
+    // native/cpu/engine.h.
+    outcome = {
+      newState: state.length > 0 ? state : null,
+      newScalars: portableScalars(step, scalars),
+      ...readReport(report, smallestLossOf(step)),
+    };
+  } catch (error) {
+    tf.dispose(computed);
+    throw error;
+  }
   step.variables.forEach((variable, i) => {
     replaceValue(variable, parameters[i]!);
   });
-  return {
-    ...readReport(report, smallestLossOf(step)),
-    newState: state.length > 0 ? state : null,
-    newScalars: portableScalars(step, scalars),
-  };
+  return outcome;
 };
 
 /** A tensor where the rule has scalars: else there is nothing to keep on the device. */

@@ -2,12 +2,14 @@ import { backend, scalar, tensor1d, type Tensor, type Variable } from '@tensorfl
 import { addonState } from '#addon';
 import { unpackReport, unpackScalars, wasWritten, type EngineName } from '../step/report.js';
 import { packGroups, packStep, smallestLossOf } from '../step/rule-step.js';
-import { hostScalars, replaceValue, type TensorEngine } from './engine.js';
+import { changedShape, hostScalars, replaceValue, type TensorEngine } from './engine.js';
 
 /** What tfjs-node's backend has beyond tfjs's KernelBackend (nodejs_kernel_backend.ts). */
 interface NodeBackend {
   readonly isUsingGpuDevice: boolean;
   readonly binding: { readonly TF_ATTR_INT: number };
+  /** Of each tensor's data, as TensorFlow has them. */
+  readonly tensorMap: { get(dataId: object): { readonly shape: readonly number[] } };
   executeMultipleOutputs(
     name: string,
     attributes: { name: string; type: number; value: number }[],
@@ -64,6 +66,21 @@ function register(): Registration {
   }
 }
 
+function checkShape({ tensorMap }: NodeBackend, tensor: Tensor): void {
+  const { shape } = tensorMap.get(tensor.dataId);
+  if (shape.length === tensor.shape.length && shape.every((size, i) => size === tensor.shape[i])) {
+    return;
+  }
+  throw changedShape(tensor, `of shape [${shape.join(', ')}]`);
+}
+
+/** What the op has failed with, without tfjs-node's "Invalid TF_Status: 13\nMessage: " before it. */
+function opError(error: unknown): Error {
+  const text = error instanceof Error ? error.message : String(error);
+  const message = text.replace(/^Invalid TF_Status: \d+\s+Message: /, '');
+  return new Error(`The step was not made: ${message}.`, { cause: error });
+}
+
 /** The engine for tfjs-node: one call of our op, which comes from {@link tensorFlowOp}. */
 export function tensorFlowEngine({ opName, engine }: StepOp): TensorEngine {
   return (step) => {
@@ -76,6 +93,7 @@ export function tensorFlowEngine({ opName, engine }: StepOp): TensorEngine {
       positions.push(i);
       given.push(gradient);
     });
+    for (const tensor of [...variables, ...given, ...state]) checkShape(node, tensor);
     const newStateCount = stateInPlace ? 0 : state.length;
     const count = (name: string, value: number) => ({
       name,
@@ -104,6 +122,8 @@ export function tensorFlowEngine({ opName, engine }: StepOp): TensorEngine {
         [...variables, ...given, ...state, positionTensor, groupTensor, loss, inputTensor],
         variables.length + newStateCount + 1,
       );
+    } catch (error) {
+      throw opError(error);
     } finally {
       for (const tensor of sent) tensor.dispose();
       if (loss !== step.loss) loss.dispose();

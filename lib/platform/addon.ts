@@ -49,6 +49,11 @@ export interface Addon {
     result: Int32Array,
   ): void;
   /**
+   * The places of two arrays that share memory, or null. It compares addresses: a block of memory may
+   * be seen through several buffers.
+   */
+  findOverlap(arrays: readonly Float32Array[]): [number, number] | null;
+  /**
    * Registers the TensorFlow op once a process and returns its name.
    * Throws where tfjs-node's TensorFlow is not loaded or lacks a function that is needed.
    */

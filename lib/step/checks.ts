@@ -1,5 +1,6 @@
 /** Checks of what a step is given; each error names the argument, what it was and the remedy. */
 import { engine, getBackend, Tensor, Variable } from '@tensorflow/tfjs-core';
+import { addonState } from '#addon';
 import { DeviceBuffer } from '../engines/device-buffer.js';
 import { isFloat32Array } from './brands.js';
 import { isInHostMemory } from './host-tensor.js';
@@ -14,6 +15,17 @@ function shapeText(shape: readonly number[]): string {
 
 function isTensor(value: unknown): value is Tensor {
   return value instanceof Tensor;
+}
+
+/**
+ * Whether a tensor is disposed of. `isDisposed` alone does not tell: tf.disposeVariables() leaves it
+ * false. It forgets the variable, and its data unless another tensor shares them.
+ */
+export function isGone(tensor: Tensor): boolean {
+  if (tensor.isDisposed) return true;
+  const { registeredVariables, state } = engine();
+  if (tensor instanceof Variable && registeredVariables[tensor.name] !== tensor) return true;
+  return !isInHostMemory(tensor) && !state.tensorInfo.has(tensor.dataId);
 }
 
 /** The name of the backend that holds a tensor's data. */
@@ -42,7 +54,7 @@ export function checkTensor(
   if (!isTensor(tensor)) {
     throw new TypeError(`${label()} must be a tf.Tensor, not ${shown(tensor)}.`);
   }
-  if (tensor.isDisposed) {
+  if (isGone(tensor)) {
     throw new Error(`${label()} is disposed; keep it until the step is done.`);
   }
   if (tensor.dtype !== 'float32') {
@@ -84,8 +96,7 @@ export function checkLoss(owner: string, loss: unknown): asserts loss is number 
         'computed from the loss at the current parameters.',
     );
   }
-  if (loss.isDisposed)
-    throw new Error(`${owner}: loss is disposed; keep it until the step is done.`);
+  if (isGone(loss)) throw new Error(`${owner}: loss is disposed; keep it until the step is done.`);
   if (loss.rank !== 0) {
     throw new RangeError(
       `${owner}: loss must be a scalar, not a tensor of shape ${shapeText(loss.shape)}; take its ` +
@@ -101,6 +112,14 @@ export function checkLoss(owner: string, loss: unknown): asserts loss is number 
 export function lossForBackend(loss: number | Tensor): number | Tensor {
   if (typeof loss === 'number') return loss;
   return isOnCurrentBackend(loss) ? loss : loss.dataSync()[0]!;
+}
+
+/**
+ * A list as it is now. An accessor or a proxy in its place may give something else the next time, and
+ * may do anything to what was read before; a copy is read once and is what it was checked to be.
+ */
+export function copiedList(list: readonly unknown[]): unknown[] {
+  return Array.from({ length: list.length }, (_, i) => list[i]);
 }
 
 /** Checks that `list` is an array with as many entries as there are parameters. */
@@ -133,30 +152,41 @@ interface NamedArray {
   readonly array: Float32Array;
 }
 
+/**
+ * The places of two arrays of one buffer that share memory, or null: all that can be known without the
+ * add-on, to which a buffer has an address.
+ */
+function overlapInBuffers(arrays: readonly Float32Array[]): [number, number] | null {
+  const byBuffer = new Map<ArrayBufferLike, number[]>();
+  arrays.forEach(({ buffer, length }, place) => {
+    if (length === 0) return;
+    const others = byBuffer.get(buffer);
+    if (others) others.push(place);
+    else byBuffer.set(buffer, [place]);
+  });
+  for (const places of byBuffer.values()) {
+    places.sort((a, b) => arrays[a]!.byteOffset - arrays[b]!.byteOffset);
+    for (const [i, later] of places.entries()) {
+      const earlier = places[i - 1];
+      if (earlier === undefined) continue;
+      const { byteOffset, byteLength } = arrays[earlier]!;
+      if (byteOffset + byteLength > arrays[later]!.byteOffset) return [earlier, later];
+    }
+  }
+  return null;
+}
+
 /** Checks that no two arrays share memory: a step would write into what it still has to read. */
-export function checkNoOverlap(owner: string, arrays: readonly NamedArray[]): void {
-  const byBuffer = new Map<ArrayBufferLike, NamedArray[]>();
-  for (const named of arrays) {
-    const others = byBuffer.get(named.array.buffer);
-    if (others) others.push(named);
-    else byBuffer.set(named.array.buffer, [named]);
-  }
-  for (const sharing of byBuffer.values()) {
-    if (sharing.length === 1) continue;
-    const sorted = sharing
-      .filter(({ array }) => array.length > 0)
-      .sort((a, b) => a.array.byteOffset - b.array.byteOffset);
-    sorted.forEach((later, i) => {
-      const earlier = sorted[i - 1];
-      if (!earlier) return;
-      if (earlier.array.byteOffset + earlier.array.byteLength > later.array.byteOffset) {
-        throw new Error(
-          `${owner}: ${earlier.label} and ${later.label} share memory; give each its own array (slice() ` +
-            'makes a copy).',
-        );
-      }
-    });
-  }
+export function checkNoOverlap(owner: string, named: readonly NamedArray[]): void {
+  const arrays = named.map(({ array }) => array);
+  const { addon } = addonState();
+  const pair = addon ? addon.findOverlap(arrays) : overlapInBuffers(arrays);
+  if (!pair) return;
+  const [one, other] = pair;
+  throw new Error(
+    `${owner}: ${named[one]!.label} and ${named[other]!.label} share memory; give each its own ` +
+      'array (slice() makes a copy).',
+  );
 }
 
 /** Checks one host array. */

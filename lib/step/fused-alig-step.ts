@@ -14,6 +14,7 @@ import {
   checkSomeGradient,
   checkTensor,
   checkVariable,
+  copiedList,
   lossForBackend,
 } from './checks.js';
 import { whereNotFinite } from './non-finite.js';
@@ -126,6 +127,15 @@ function checkedVelocities(options: StepOptions, { rule }: RuleStep): readonly u
   }
   checkList(`${owner}: velocities`, velocities, parameters.length);
   return velocities;
+}
+
+/** The options, each read once, and their lists as they are now: see {@link copiedList}. */
+function readOnce(given: object): StepOptions {
+  const entries = optionNames.map((name) => {
+    const value = (given as Readonly<Record<string, unknown>>)[name];
+    return [name, Array.isArray(value) ? copiedList(value) : value];
+  });
+  return Object.fromEntries(entries) as StepOptions;
 }
 
 function isTensorStep(options: StepOptions): options is TensorStepOptions {
@@ -299,9 +309,10 @@ function stepOverVariables(options: TensorStepOptions, ruleStep: RuleStep): Step
  * On webgl and webgpu and over `DeviceBuffer`s a NonFiniteError comes when the report is first read.
  */
 export function fusedAliGStep(
-  options: HostStepOptions | DeviceStepOptions | TensorStepOptions,
+  given: HostStepOptions | DeviceStepOptions | TensorStepOptions,
 ): StepReport {
-  checkOptionNames(owner, options, optionNames);
+  checkOptionNames(owner, given, optionNames);
+  const options = readOnce(given);
   if (!Array.isArray(options.parameters)) {
     throw new TypeError(
       `${owner}: parameters must be an array of tf.Variable, Float32Array or DeviceBuffer, ` +

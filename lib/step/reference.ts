@@ -4,7 +4,7 @@
  */
 import { projectionScale, projects } from '../rules/l2-ball.js';
 import type { Rule } from '../rules/rule.js';
-import { packResult, type StepReport } from './report.js';
+import { packResult, StepResult, type StepReport } from './report.js';
 import type { RuleStep } from './rule-step.js';
 import { CHUNK_SIZE, ChunkSum, sumOfChunks, sumOfSquares } from './sums.js';
 
@@ -97,8 +97,8 @@ function stateOf(rule: Rule, state: readonly Float32Array[], tensor: number) {
 
 /**
  * One step in place; a projection alone where no gradient is given. Lists have one entry a tensor;
- * `state` has the rule's arrays of each tensor, one tensor after the other. Returns the result in
- * the layout of native/engine/report.h.
+ * `state` has the rule's arrays of each tensor, one tensor after the other. The result goes to
+ * `result`, whose words are returned.
  */
 export function referenceStep(
   parameters: readonly Float32Array[],
@@ -106,6 +106,7 @@ export function referenceStep(
   state: readonly Float32Array[],
   loss: number,
   step: RuleStep,
+  result = new StepResult(),
 ): Int32Array {
   const tensors = gradients.flatMap((gradient, i): SteppedTensor[] =>
     gradient
@@ -132,7 +133,10 @@ export function referenceStep(
   let { scalars } = step;
   if (tensors.length > 0) {
     const advanced = update(step, tensors, report);
-    if (!advanced) return packResult(report, scalars);
+    if (!advanced) {
+      packResult(result, report, scalars);
+      return result.words;
+    }
     scalars = advanced;
   }
   const squaredParameterNorm = squaredNorm(parameters);
@@ -145,5 +149,6 @@ export function referenceStep(
       for (let i = 0; i < values.length; i++) values[i]! *= scale;
     }
   }
-  return packResult(report, scalars);
+  packResult(result, report, scalars);
+  return result.words;
 }

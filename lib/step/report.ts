@@ -73,13 +73,25 @@ export function wasWritten({ status }: StepReport): boolean {
 export const RESULT_WORDS = 16;
 const SCALARS_AT = 8;
 
-/** Writes a result in the layout of native/engine/report.h. */
+/**
+ * Where a step over host arrays puts its result, in the layout of native/engine/report.h. Made before
+ * the step: where it has written, nothing may fail any more, not even for want of memory (NOTE
+ * [nothing is half done] in native/cpu/engine.h).
+ */
+export class StepResult {
+  readonly words = new Int32Array(RESULT_WORDS);
+  readonly fields = new Float32Array(this.words.buffer, 0, SCALARS_AT);
+  /** The rule's scalars after the step. */
+  readonly scalars = new Float64Array(this.words.buffer, SCALARS_AT * 4);
+}
+
+/** Writes a result. */
 export function packResult(
+  result: StepResult,
   report: Omit<StepReport, 'engine' | 'belowLowerBound'>,
   scalars: Float64Array,
-): Int32Array<ArrayBuffer> {
-  const words = new Int32Array(RESULT_WORDS);
-  new Float32Array(words.buffer).set([
+): void {
+  result.fields.set([
     statuses.indexOf(report.status),
     report.loss,
     report.stepSize,
@@ -89,8 +101,7 @@ export function packResult(
     report.clipped ? 1 : 0,
     report.projected ? 1 : 0,
   ]);
-  new Float64Array(words.buffer, SCALARS_AT * 4).set(scalars);
-  return words;
+  result.scalars.set(scalars);
 }
 
 /** The rule's scalars after a step, as native/engine/report.h has them. */

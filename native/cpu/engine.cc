@@ -135,56 +135,59 @@ void CpuStep::measure(const ErasedStep& step, double* sums) {
   for (std::size_t k = 0; k < sumCount; ++k) sums[k] = sumOfChunks(ofChunks[k]);
 }
 
-bool CpuStep::update() {
+bool CpuStep::decide() {
   const IeeeArithmetic ieee;
   const RuleFunctions& rule = *input_.rule;
   const ErasedStep step = {input_.settings, input_.groups, input_.groupCount(), loss_,
                            input_.header.stepNumber};
   double measured[kMostSums];
   measure(step, measured);
-  std::vector<unsigned char> coefficients(static_cast<std::size_t>(step.groupCount) *
-                                          rule.coefficientsBytes);
-  const StepStatus status = rule.decide(step, measured, coefficients.data(), result_);
+  coefficients_.resize(static_cast<std::size_t>(step.groupCount) * rule.coefficientsBytes);
+  chunkSums_.resize(list_.chunks.size());
+  const StepStatus status = rule.decide(step, measured, coefficients_.data(), result_);
   result_.report.status = static_cast<float>(status);
-  if (status != StepStatus::kTaken) return false;
+  return status == StepStatus::kTaken;
+}
 
+void CpuStep::update() {
+  const IeeeArithmetic ieee;
+  const RuleFunctions& rule = *input_.rule;
   const bool far = list_.elements >= kFarElements;
-  std::vector<double> sums(list_.chunks.size());
   forEachChunk(list_.chunks.size(), threads_, [&](std::size_t i) {
     const Chunk& chunk = list_.chunks[i];
     const StepTensor& tensor = tensors_[chunk.tensor];
     if (chunk.gradientChunk == Chunk::kNoGradient) {
-      sums[i] = kernels_.sumOfSquares(tensor.parameter + chunk.offset, chunk.size);
+      chunkSums_[i] = kernels_.sumOfSquares(tensor.parameter + chunk.offset, chunk.size);
       return;
     }
     const bool streaming =
         far && tensor.newParameter != tensor.parameter && aligned(tensor.newParameter);
-    sums[i] = ruleKernels_.update(coefficients.data() + tensor.group * rule.coefficientsBytes,
-                                  argumentsOf(chunk),
-                                  streaming ? Place::kFarStreaming
-                                  : far     ? Place::kFar
-                                            : Place::kNear);
+    chunkSums_[i] = ruleKernels_.update(
+        coefficients_.data() + tensor.group * rule.coefficientsBytes, argumentsOf(chunk),
+        streaming ? Place::kFarStreaming
+        : far     ? Place::kFar
+                  : Place::kNear);
 #if defined(__SSE2__)
     // Streaming stores are not ordered with the end of the loop by themselves.
     if (streaming) _mm_sfence();
 #endif
   });
-  finishUpdate(sums);
-  return true;
+  finishUpdate();
 }
 
 void CpuStep::measureParameters() {
   const IeeeArithmetic ieee;
-  std::vector<double> sums(list_.chunks.size());
+  chunkSums_.resize(list_.chunks.size());
   forEachChunk(list_.chunks.size(), threads_, [&](std::size_t i) {
     const Chunk& chunk = list_.chunks[i];
-    sums[i] = kernels_.sumOfSquares(tensors_[chunk.tensor].parameter + chunk.offset, chunk.size);
+    chunkSums_[i] =
+        kernels_.sumOfSquares(tensors_[chunk.tensor].parameter + chunk.offset, chunk.size);
   });
-  finishUpdate(sums);
+  finishUpdate();
 }
 
-void CpuStep::finishUpdate(std::vector<double>& sums) {
-  squaredParameterNorm_ = sumOfChunks(sums);
+void CpuStep::finishUpdate() {
+  squaredParameterNorm_ = sumOfChunks(chunkSums_);
   projects_ = decideProjection(input_.header.ball, squaredParameterNorm_, result_.report);
 }
 

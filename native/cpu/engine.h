@@ -15,17 +15,24 @@ namespace tfjs_alig {
 // How many threads a step over so many parameters takes.
 int usefulThreads(std::size_t elements);
 
-// One step. The caller runs update() and then, if projects(), project(); between the two it may
-// give a new buffer to parameters that have no gradient and so were not touched by update().
+// NOTE [nothing is half done]
+// Whatever a step can fail for it fails for before it writes: every allocation, of an engine's own
+// lists, of the tensors that it makes and of its result, comes before the first write to a
+// parameter or an array of state. State is written in place, so that nothing could take it back.
+//
+// One step. The caller runs decide() and, if the step is taken, update(), or measureParameters()
+// for a projection without a step; then, if projects(), project(). update() and project() cannot
+// fail.
 class CpuStep {
  public:
   // What `input` points to must live as long as the step. Throws std::invalid_argument for a
   // tensor of a group that there is not.
   CpuStep(std::vector<StepTensor> tensors, float loss, const StepInput& input);
 
-  // Measures the gradients, decides the step and updates parameters and state.
-  // Returns false where the step was refused: nothing was written, result() says why.
-  bool update();
+  // Measures the gradients and decides the step. Returns false where it is refused: there is
+  // nothing to update then, and result() says why.
+  bool decide();
+  void update();
 
   // Only measures the norm of the parameters, for a projection without a step.
   void measureParameters();
@@ -33,13 +40,13 @@ class CpuStep {
   bool projects() const { return projects_; }
   void project();
 
-  StepTensor& tensor(std::size_t index) { return tensors_[index]; }
+  const StepTensor& tensor(std::size_t index) const { return tensors_[index]; }
   const StepResult& result() const { return result_; }
 
  private:
   ChunkArguments argumentsOf(const Chunk& chunk) const;
   void measure(const ErasedStep& step, double* sums);
-  void finishUpdate(std::vector<double>& sums);
+  void finishUpdate();
 
   std::vector<StepTensor> tensors_;
   ChunkList list_;
@@ -48,6 +55,8 @@ class CpuStep {
   const Kernels& kernels_;
   const RuleKernels& ruleKernels_;
   int threads_;
+  std::vector<unsigned char> coefficients_;  // of each group
+  std::vector<double> chunkSums_;
   double squaredParameterNorm_ = 0.0;
   bool projects_ = false;
   StepResult result_ = {};

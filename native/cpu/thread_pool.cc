@@ -1,7 +1,7 @@
 #include "cpu/thread_pool.h"
 
 #include <algorithm>
-#include <system_error>
+#include <exception>
 #include <thread>
 
 #if defined(__SSE2__)
@@ -65,8 +65,8 @@ void ThreadPool::run(std::size_t count, int threads, const Work& work) {
 void ThreadPool::startThreads(int wanted) {
   try {
     for (; started_ < wanted; ++started_) std::thread(&ThreadPool::serve, this).detach();
-  } catch (const std::system_error&) {
-    // The system gives no more threads; those that there are do the work.
+  } catch (const std::exception&) {
+    // The system gives no more threads, or no memory for one; those that there are do the work.
   }
 }
 

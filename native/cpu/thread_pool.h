@@ -5,7 +5,6 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
-#include <functional>
 #include <mutex>
 
 namespace tfjs_alig {
@@ -20,7 +19,22 @@ namespace tfjs_alig {
 // microseconds, no longer than a wake-up costs, and then sleeps.
 class ThreadPool {
  public:
-  using Work = std::function<void(std::size_t)>;
+  // Something to call with a number, which it does not hold. Not std::function, which may allocate:
+  // NOTE [nothing is half done].
+  class Work {
+   public:
+    template <class Callable>
+    Work(const Callable& callable)
+        : callable_(&callable), call_([](const void* object, std::size_t i) {
+            (*static_cast<const Callable*>(object))(i);
+          }) {}
+
+    void operator()(std::size_t i) const { call_(callable_, i); }
+
+   private:
+    const void* callable_;
+    void (*call_)(const void* callable, std::size_t i);
+  };
 
   // The one pool of the process. It is never destroyed: its threads outlive the end of main().
   static ThreadPool& instance();

@@ -90,10 +90,13 @@ float* CudaSession::takeResult() {
 
 float* CudaSession::takeResultLocked() {
   if (freeResults_.empty()) {
+    // For all that there will be: to give one back must not allocate, a finalizer could not say so.
+    freeResults_.reserve(resultCount_ + kResultsAtOnce);
     float* const slots = allocateLocked(kResultsAtOnce * kResultWords);
     for (std::size_t i = 0; i < kResultsAtOnce; ++i) {
       freeResults_.push_back(slots + i * kResultWords);
     }
+    resultCount_ += kResultsAtOnce;
   }
   float* const slot = freeResults_.back();
   freeResults_.pop_back();

@@ -55,6 +55,7 @@ class CudaSession {
   const CudaLibrary& library_;
   TfjsAligCudaEngine* engine_ = nullptr;
   std::vector<float*> freeResults_;
+  std::size_t resultCount_ = 0;  // free or taken
 };
 
 }  // namespace tfjs_alig

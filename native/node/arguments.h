@@ -7,8 +7,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <new>
 #include <stdexcept>
 #include <string>
+#include <vector>
+
+#include "engine/no_memory.h"
 
 namespace tfjs_alig {
 
@@ -19,9 +23,31 @@ Napi::Value guarded(const Napi::CallbackInfo& info) {
     return kCallback(info);
   } catch (const Napi::Error&) {
     throw;
+  } catch (const std::bad_alloc&) {
+    throw Napi::Error::New(info.Env(), kNoMemory);
   } catch (const std::exception& error) {
     throw Napi::Error::New(info.Env(), error.what());
   }
+}
+
+// NOTE [values first, addresses last]
+// To read an entry of a list may run JavaScript: an accessor, or a trap of a proxy. That may
+// resize, transfer or dispose of what was read before, so that an address that was taken before it
+// is one of memory that somebody else has by now. So a callback reads all entries of its lists
+// first, and takes addresses and sizes, which runs no JavaScript, when it has them all.
+inline std::vector<Napi::Value> entriesOf(const Napi::Value& list, const char* name) {
+  if (!list.IsArray()) throw std::invalid_argument(std::string(name) + " must be an array");
+  const auto array = list.As<Napi::Array>();
+  std::vector<Napi::Value> entries(array.Length());
+  for (std::uint32_t i = 0; i < entries.size(); ++i) entries[i] = array.Get(i);
+  return entries;
+}
+
+inline const Napi::Value& entryOf(const std::vector<Napi::Value>& entries, std::size_t place,
+                                  const char* name) {
+  if (place >= entries.size())
+    throw std::invalid_argument(std::string(name) + " has too few entries");
+  return entries[place];
 }
 
 struct FloatArray {

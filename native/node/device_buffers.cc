@@ -120,26 +120,29 @@ float* dataOf(const Napi::Value& value, const char* name, std::size_t size) {
 
 // parameters, gradients, states, groups, loss, input; returns the memory of the result
 Napi::Value cudaStep(const Napi::CallbackInfo& info) {
-  const auto parameters = info[0].As<Napi::Array>();
-  const auto gradients = info[1].As<Napi::Array>();
-  const auto states = info[2].As<Napi::Array>();
-  const WordArray groups = wordArray(info[3], "groups");
+  // NOTE [values first, addresses last]
+  const std::vector<Napi::Value> parameters = entriesOf(info[0], "parameters");
+  const std::vector<Napi::Value> gradients = entriesOf(info[1], "gradients");
+  const std::vector<Napi::Value> states = entriesOf(info[2], "states");
   const float loss = info[4].As<Napi::Number>().FloatValue();
+
+  const WordArray groups = wordArray(info[3], "groups");
   const WordArray words = wordArray(info[5], "input");
   const auto stateCount =
-      static_cast<std::uint32_t>(readStepInput(words.data, words.size).rule->states);
-  std::vector<StepTensor> tensors(parameters.Length());
-  for (std::uint32_t i = 0; i < tensors.size(); ++i) {
+      static_cast<std::size_t>(readStepInput(words.data, words.size).rule->states);
+  std::vector<StepTensor> tensors(parameters.size());
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
     StepTensor& tensor = tensors[i];
-    const DeviceMemory& parameter = memoryOf(parameters.Get(i));
+    const DeviceMemory& parameter = memoryOf(parameters[i]);
     tensor.size = parameter.size();
     tensor.newParameter = parameter.data();
     tensor.parameter = tensor.newParameter;
     tensor.group = groupOf(groups, i);
-    const Napi::Value gradient = gradients.Get(i);
+    const Napi::Value& gradient = entryOf(gradients, i, "gradients");
     if (!gradient.IsNull()) tensor.gradient = dataOf(gradient, "a gradient", tensor.size);
-    for (std::uint32_t k = 0; k < stateCount; ++k) {
-      tensor.newState[k] = dataOf(states.Get(i * stateCount + k), "a state", tensor.size);
+    for (std::size_t k = 0; k < stateCount; ++k) {
+      const Napi::Value& state = entryOf(states, i * stateCount + k, "states");
+      tensor.newState[k] = dataOf(state, "a state", tensor.size);
       tensor.state[k] = tensor.newState[k];
     }
   }

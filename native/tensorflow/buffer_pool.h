@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <mutex>
 #include <unordered_map>
-#include <vector>
 
 namespace tfjs_alig {
 
@@ -20,14 +19,29 @@ class BufferPool {
   // The pool of the process. It is never destroyed: TensorFlow may give buffers back at exit.
   static BufferPool& instance();
 
-  // At least `bytes` bytes, aligned to 64. Throws std::bad_alloc.
+  // At least `bytes` bytes, aligned to 64. Where the system has no memory left, what lies here
+  // unused is given back to it first; throws std::runtime_error where that does not help, either,
+  // and it says how much was asked for.
   void* take(std::size_t bytes);
-  void release(void* buffer);
+  // `bytes` as it was taken. Allocates nothing: TensorFlow could not be told of a failure.
+  void release(void* buffer, std::size_t bytes);
 
  private:
+  // An unused buffer, which holds in itself the next one of its size.
+  struct Unused {
+    Unused* next;
+  };
+  // The buffers of one size.
+  struct Size {
+    Unused* unused = nullptr;
+    std::size_t taken = 0;
+  };
+
+  // Gives unused buffers back until no more than so many bytes are left.
+  void shrink(std::size_t bytes);
+
   std::mutex mutex_;
-  std::unordered_map<std::size_t, std::vector<void*>> free_;  // by capacity
-  std::unordered_map<void*, std::size_t> taken_;              // capacity
+  std::unordered_map<std::size_t, Size> sizes_;  // by capacity
   std::size_t freeBytes_ = 0;
   std::size_t takenBytes_ = 0;
 };

@@ -6,6 +6,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <set>
 #include <sstream>
 #include <stdexcept>
@@ -16,6 +17,7 @@
 #include "cpu/engine.h"
 #include "cpu/floating_point.h"
 #include "cuda/session.h"
+#include "engine/no_memory.h"
 #include "tensorflow/buffer_pool.h"
 #include "tensorflow/c_api.h"
 
@@ -115,6 +117,8 @@ std::size_t wordCount(const TF_Tensor* tensor) {
 // What a run of the op's kernel was given, on any device.
 class StepInputs {
  public:
+  // Throws std::invalid_argument for what would be read or written outside of a tensor's buffer:
+  // JavaScript has checked the shapes, but those are plain lists, which a program can change.
   StepInputs(const Counts& counts, TF_OpKernelContext* context)
       : counts_(counts), context_(context) {
     tensors.resize(static_cast<std::size_t>(counts_.parameters));
@@ -126,28 +130,46 @@ class StepInputs {
       tensor.size = tensorFlow().TF_TensorByteSize(parameter) / sizeof(float);
       tensor.parameter = floats(parameter);
     }
-    std::vector<const float*> gradients;
+    std::vector<const TF_Tensor*> gradients;
     gradients.reserve(static_cast<std::size_t>(counts_.gradients));
-    for (std::int32_t i = 0; i < counts_.gradients; ++i) gradients.push_back(floats(next()));
+    for (std::int32_t i = 0; i < counts_.gradients; ++i) gradients.push_back(next());
     const std::size_t stateOfEach =
         tensors.empty() ? 0 : static_cast<std::size_t>(counts_.state) / tensors.size();
+    if (stateOfEach > kMostStates || stateOfEach * tensors.size() != stateCount() ||
+        (counts_.newState != 0 && counts_.newState != counts_.state)) {
+      throw std::invalid_argument("a step of " + std::to_string(tensors.size()) +
+                                  " parameters was given " + std::to_string(counts_.state) +
+                                  " arrays of state, and is to make " +
+                                  std::to_string(counts_.newState));
+    }
     for (std::size_t i = 0; i < tensors.size(); ++i) {
       for (std::size_t k = 0; k < stateOfEach; ++k) {
-        tensors[i].newState[k] = floats(next());
+        const TF_Tensor* const state = next();
+        checkSize("an array of state", state, i);
+        tensors[i].newState[k] = floats(state);
         tensors[i].state[k] = tensors[i].newState[k];
       }
     }
     const TF_Tensor* const positions = next();
+    checkCount("gradient_positions", positions, gradients.size());
     for (std::size_t i = 0; i < gradients.size(); ++i) {
-      tensors[static_cast<std::size_t>(words(positions)[i])].gradient = gradients[i];
+      const auto position = static_cast<std::size_t>(words(positions)[i]);
+      if (position >= tensors.size()) {
+        throw std::invalid_argument("there is no parameter " + std::to_string(words(positions)[i]));
+      }
+      checkSize("the gradient", gradients[i], position);
+      tensors[position].gradient = floats(gradients[i]);
     }
     const TF_Tensor* const groups = next();
     if (wordCount(groups) > 0) {
+      checkCount("groups", groups, tensors.size());
       for (std::size_t i = 0; i < tensors.size(); ++i) {
         tensors[i].group = static_cast<std::uint32_t>(words(groups)[i]);
       }
     }
-    loss = floats(next());
+    const TF_Tensor* const lossTensor = next();
+    checkCount("loss", lossTensor, 1);
+    loss = floats(lossTensor);
     const TF_Tensor* const input = next();
     inputWords = wordCount(input);
     inputData = words(input);
@@ -161,6 +183,7 @@ class StepInputs {
     }
   }
 
+  std::size_t stateCount() const { return static_cast<std::size_t>(counts_.state); }
   const TF_Tensor* parameter(std::size_t index) const { return inputs_[index].get(); }
   const TF_Tensor* state(std::size_t index) const {
     return inputs_[static_cast<std::size_t>(counts_.parameters + counts_.gradients) + index].get();
@@ -173,6 +196,22 @@ class StepInputs {
   StepInput stepInput;
 
  private:
+  void checkSize(const char* what, const TF_Tensor* tensor, std::size_t index) const {
+    const std::size_t wanted = tensorFlow().TF_TensorByteSize(parameter(index));
+    const std::size_t bytes = tensorFlow().TF_TensorByteSize(tensor);
+    if (bytes == wanted) return;
+    throw std::invalid_argument(
+        std::string(what) + " of parameter " + std::to_string(index) + " has " +
+        std::to_string(bytes) + " bytes, and the parameter " + std::to_string(wanted) +
+        "; a tensor's shape must not be written to: tf.reshape makes a tensor of another shape");
+  }
+
+  static void checkCount(const char* name, const TF_Tensor* tensor, std::size_t wanted) {
+    if (wordCount(tensor) == wanted) return;
+    throw std::invalid_argument(std::string(name) + " has " + std::to_string(wordCount(tensor)) +
+                                " entries instead of " + std::to_string(wanted));
+  }
+
   const TF_Tensor* next() {
     TF_Tensor* tensor = nullptr;
     tensorFlow().TF_GetInput(context_, static_cast<int>(inputs_.size()), &tensor, status_);
@@ -219,9 +258,8 @@ class StepOutputs {
     return allocate(index, TF_FLOAT, shapeOf(tensor), tensorFlow().TF_TensorByteSize(tensor));
   }
 
-  void setResult(std::size_t index, const StepResult& result) {
-    const TensorPointer output = allocate(index, TF_INT32, {kResultWords}, sizeof result);
-    std::memcpy(tensorFlow().TF_TensorData(output.get()), &result, sizeof result);
+  TensorPointer allocateResult(std::size_t index) {
+    return allocate(index, TF_INT32, {kResultWords}, sizeof(StepResult));
   }
 
  private:
@@ -233,26 +271,33 @@ class StepOutputs {
 TensorPointer pooledLike(const TF_Tensor* tensor) {
   const std::vector<std::int64_t> shape = shapeOf(tensor);
   const std::size_t bytes = tensorFlow().TF_TensorByteSize(tensor);
-  const auto giveBack = [](void* data, std::size_t, void*) {
-    BufferPool::instance().release(data);
+  const auto giveBack = [](void* data, std::size_t size, void*) {
+    BufferPool::instance().release(data, size);
   };
   return TensorPointer(
       tensorFlow().TF_NewTensor(TF_FLOAT, shape.data(), static_cast<int>(shape.size()),
                                 BufferPool::instance().take(bytes), bytes, giveBack, nullptr));
 }
 
-// One run of the kernel on the CPU.
+void writeResult(const TF_Tensor* output, const StepResult& result) {
+  std::memcpy(tensorFlow().TF_TensorData(output), &result, sizeof result);
+}
+
+// One run of the kernel on the CPU. NOTE [nothing is half done]: what it makes and hands over is
+// made and handed over before update(), but for the projection of parameters without gradient.
 void runOnCpu(const Counts& counts, TF_OpKernelContext* context) {
   StepInputs inputs(counts, context);
   StepOutputs outputs(context);
   std::vector<StepTensor>& tensors = inputs.tensors;
   const auto newStateCount = static_cast<std::size_t>(counts.newState);
   const std::size_t newStateOfEach = tensors.empty() ? 0 : newStateCount / tensors.size();
+  const bool mayProject = std::isfinite(inputs.stepInput.header.ball.radius);
+  const TensorPointer result = outputs.allocateResult(tensors.size() + newStateCount);
   std::vector<TensorPointer> newParameters(tensors.size());
   std::vector<TensorPointer> newState(newStateCount);
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     if (tensors[i].size == 0) continue;
-    if (tensors[i].gradient) {
+    if (tensors[i].gradient || mayProject) {
       newParameters[i] = pooledLike(inputs.parameter(i));
       tensors[i].newParameter = floats(newParameters[i].get());
     }
@@ -270,29 +315,29 @@ void runOnCpu(const Counts& counts, TF_OpKernelContext* context) {
   CpuStep step(std::move(tensors), *inputs.loss, inputs.stepInput);
   bool written = true;
   if (stepWanted) {
-    written = step.update();
+    written = step.decide();
   } else {
     step.measureParameters();
   }
-  if (step.projects()) {
-    for (std::size_t i = 0; i < newParameters.size(); ++i) {
-      StepTensor& tensor = step.tensor(i);
-      if (tensor.gradient || tensor.size == 0) continue;
-      newParameters[i] = pooledLike(inputs.parameter(i));
-      tensor.newParameter = floats(newParameters[i].get());
-    }
-    step.project();
-  }
-
-  // What was not written goes on as it is: the output shares the input's buffer.
+  // What is not written goes on as it is: the output shares the input's buffer.
+  const auto setParameter = [&](std::size_t i, bool isNew) {
+    outputs.set(i, isNew ? newParameters[i].get() : inputs.parameter(i));
+  };
   for (std::size_t i = 0; i < newParameters.size(); ++i) {
-    outputs.set(i, written && newParameters[i] ? newParameters[i].get() : inputs.parameter(i));
+    if (step.tensor(i).gradient || !mayProject) setParameter(i, written && newParameters[i]);
   }
   for (std::size_t i = 0; i < newState.size(); ++i) {
     outputs.set(newParameters.size() + i,
                 written && newState[i] ? newState[i].get() : inputs.state(i));
   }
-  outputs.setResult(newParameters.size() + newState.size(), step.result());
+
+  if (stepWanted && written) step.update();
+  if (step.projects()) step.project();
+  writeResult(result.get(), step.result());
+  for (std::size_t i = 0; i < newParameters.size(); ++i) {
+    if (!step.tensor(i).gradient && mayProject)
+      setParameter(i, step.projects() && newParameters[i]);
+  }
 }
 
 // NOTE [nothing moves over PCIe]
@@ -333,9 +378,9 @@ void runOnGpu(const Counts& counts, TF_OpKernelContext* context) {
       tensor.newState[k] = floats(allocated.back().get());
     }
   }
-  const StepResult result = CudaSession::instance().stepInTensorFlow(
-      {tensors, inputs.loss, 0.0f, inputs.inputData, inputs.inputWords});
-  outputs.setResult(tensors.size() + newStateCount, result);
+  const TensorPointer result = outputs.allocateResult(tensors.size() + newStateCount);
+  writeResult(result.get(), CudaSession::instance().stepInTensorFlow(
+                                {tensors, inputs.loss, 0.0f, inputs.inputData, inputs.inputWords}));
 }
 
 void* createKernel(TF_OpKernelConstruction* construction) {
@@ -362,6 +407,10 @@ template <void (*kRun)(const Counts&, TF_OpKernelContext*)>
 void computeKernel(void* kernel, TF_OpKernelContext* context) {
   try {
     kRun(*static_cast<const Counts*>(kernel), context);
+  } catch (const std::bad_alloc&) {
+    Status status;
+    status.set(kNoMemory);
+    tensorFlow().TF_OpKernelContext_Failure(context, status);
   } catch (const std::exception& error) {
     Status status;
     status.set(error.what());

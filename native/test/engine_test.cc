@@ -515,10 +515,10 @@ StepResult stepOnCpu(const Case& each, const Array& input, Values& values) {
     tensors.push_back(tensor);
   }
   CpuStep step(std::move(tensors), each.loss, readStepInput(input.data(), input.size()));
-  if (stepWanted(each)) {
-    step.update();
-  } else {
+  if (!stepWanted(each)) {
     step.measureParameters();
+  } else if (step.decide()) {
+    step.update();
   }
   if (step.projects()) step.project();
   return step.result();
