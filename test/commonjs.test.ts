@@ -38,17 +38,15 @@ test('both formats have the same names, and those of the modules', async (t) => 
 test.serial('what one format has saved the other loads, as its own class', async (t) => {
   const required = require('tfjs-alig') as Package;
   const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [2] })] });
-  model.compile({
-    optimizer: new required.AliG({ maxLearningRate: 0.5 }),
-    loss: 'meanSquaredError',
-  });
-  await model.fit(tf.ones([4, 2]), tf.ones([4, 1]), { epochs: 2, verbose: 0 });
+  const optimizer = new required.AliG({ maxLearningRate: 0.5 });
+  model.compile({ optimizer, loss: 'meanSquaredError' });
+  await model.trainOnBatch(tf.ones([4, 2]), tf.ones([4, 1]));
   const saved = await savedToMemory(model);
-  const { AliG, stepLogger } = await import('tfjs-alig');
-  const { optimizer } = await tf.loadLayersModel(saved);
-  t.true(optimizer instanceof AliG);
-  t.notThrows(() => stepLogger(optimizer as InstanceType<typeof AliG>, { tensorBoard: null }));
-  t.is((await (optimizer as InstanceType<typeof AliG>).getWeights()).length, 3);
+  const { AliG } = await import('tfjs-alig');
+  const loaded = (await tf.loadLayersModel(saved)).optimizer;
+  t.true(loaded instanceof AliG);
+  t.is(loaded.iterations, 1);
+  t.is(loaded.constructor, optimizer.constructor);
 });
 
 // How Node is told that `require` takes no ES modules; its newer name came with Node 24.

@@ -1,0 +1,1 @@
+test('steps in the realm of a test file', require('./steps.js'));

@@ -1,0 +1,1 @@
+test('steps in the realm of another test file', require('./steps.js'));
