@@ -3,6 +3,7 @@ import {
   checkSomeGradient,
   checkTensor,
   checkVariable,
+  isGone,
   isOnCurrentBackend,
 } from '../step/checks.js';
 import { shown } from '../step/settings.js';
@@ -20,7 +21,7 @@ export type GradientList = readonly { name: string; tensor: Tensor | null | unde
 export function takesPart(variable: Variable): boolean {
   return (
     variable.trainable &&
-    !variable.isDisposed &&
+    !isGone(variable) &&
     variable.dtype === 'float32' &&
     isOnCurrentBackend(variable)
   );

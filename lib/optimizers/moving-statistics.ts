@@ -1,6 +1,6 @@
 import { clone, dispose, engine, keep, type Tensor, type Variable } from '@tensorflow/tfjs-core';
 import { replaceValue } from '../engines/engine.js';
-import { isOnCurrentBackend } from '../step/checks.js';
+import { isGone, isOnCurrentBackend } from '../step/checks.js';
 
 /**
  * What the function that computes a loss may change beside what it is differentiated by: the
@@ -25,7 +25,7 @@ export class MovingStatistics {
   /** Brings back those that have changed since. */
   restore(): void {
     for (const { variable, value } of this.values) {
-      if (variable.isDisposed || variable.dataId === value.dataId) value.dispose();
+      if (isGone(variable) || variable.dataId === value.dataId) value.dispose();
       else replaceValue(variable, value);
     }
   }

@@ -25,7 +25,7 @@ import {
   type TensorStep,
 } from '../engines/engine.js';
 import type { Group, Numbers, Rule } from '../rules/rule.js';
-import { checkLoss, checkVariable, lossForBackend } from '../step/checks.js';
+import { checkLoss, checkVariable, copiedList, isGone, lossForBackend } from '../step/checks.js';
 import { hostTensor } from '../step/host-tensor.js';
 import { whereNotFinite } from '../step/non-finite.js';
 import {
@@ -36,7 +36,7 @@ import {
   type StepReport,
 } from '../step/report.js';
 import { MOST_SCALARS, smallestLossOf } from '../step/rule-step.js';
-import { checkOptionNames } from '../step/settings.js';
+import { checkOptionNames, shown } from '../step/settings.js';
 import { warnOfBound } from './below-lower-bound.js';
 import { projectVariables } from './constraint-pass.js';
 import {
@@ -112,6 +112,59 @@ function discard(scalars: StepScalars): void {
 const scalarsName = 'scalars';
 const stepsName = 'steps';
 
+/** The largest number of steps that the engines can count, an int32, with one more to come. */
+const mostSteps = 2 ** 31 - 2;
+
+/** Throws a TypeError unless this is a list of {name, tensor}. */
+function checkedWeights(owner: string, weights: unknown): readonly NamedTensor[] {
+  if (!Array.isArray(weights)) {
+    throw new TypeError(
+      `${owner}: setWeights takes a list of {name, tensor}, what getWeights gave, not ` +
+        `${shown(weights)}.`,
+    );
+  }
+  return copiedList(weights).map((each, i) => {
+    const { name, tensor } = (each ?? {}) as { name?: unknown; tensor?: Tensor };
+    if (typeof name !== 'string' || !(tensor instanceof Tensor)) {
+      throw new TypeError(
+        `${owner}: setWeights takes what getWeights gave, and weight ${i} is no {name, tensor} but ` +
+          `${typeof name === 'string' ? `has the tensor ${shown(tensor)}` : shown(each)}.`,
+      );
+    }
+    if (isGone(tensor))
+      throw new Error(`${owner}: weight ${name} is disposed; keep it until then.`);
+    return { name, tensor };
+  });
+}
+
+/** Throws a RangeError unless this can be a number of steps taken. */
+function checkedStepCount(owner: string, name: string, count: unknown): number {
+  if (Number.isInteger(count) && (count as number) >= 0 && (count as number) <= mostSteps) {
+    return count as number;
+  }
+  throw new RangeError(
+    `${owner}: setWeights: ${name} must hold numbers of steps, whole numbers from 0 to ${mostSteps}, ` +
+      `not ${shown(count)}; the saved weights are damaged, take an earlier save.`,
+  );
+}
+
+/** The scalars of a rule out of the int32 pairs that were saved. */
+function checkedScalars(
+  owner: string,
+  rule: Rule,
+  dtype: string,
+  words: ArrayLike<number>,
+): Float64Array {
+  const scalars = new Float64Array(Int32Array.from(words).buffer);
+  const bad = rule.scalars.findIndex((_, i) => !Number.isFinite(scalars[i]));
+  if (dtype === 'int32' && bad === -1) return scalars;
+  throw new RangeError(
+    `${owner}: setWeights: ${scalarsName} must hold finite doubles (${rule.scalars.join(', ')}) as pairs ` +
+      `of int32, not ${dtype === 'int32' ? `${scalars[bad]!} as ${rule.scalars[bad]!}` : dtype}; the ` +
+      'saved weights are damaged, take an earlier save.',
+  );
+}
+
 /** Doubles as the int32 pairs of their bits: tfjs has no float64 tensors. */
 function wordsOf(doubles: Float64Array): Int32Array {
   return new Int32Array(doubles.slice().buffer);
@@ -130,6 +183,9 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
   /** The variables before the projection that precedes the first step, until that is taken. */
   private unprojected: { variable: Variable; value: Tensor }[] = [];
   private disposed = false;
+  /** What is being done, and may be calling a function of the user's. */
+  private minimizing = false;
+  private stepping = false;
   private report: StepReport | null = null;
   /** How the last step ended where the device answers later (webgl, webgpu), until that was told. */
   private deferred: DeferredOutcome | null = null;
@@ -244,8 +300,10 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
    */
   override minimize(f: () => Scalar, returnCost = false, varList?: Variable[]): Scalar | null {
     this.assertUsable();
+    this.assertNotCalledBack('minimize', this.minimizing || this.stepping);
     this.assertFunctionsGiven();
     const wasConstrained = this.constrained;
+    this.minimizing = true;
     try {
       // Without a list the variables become known with their gradients, and those belong to where
       // the variables are: to call f again after a projection would take its batch twice.
@@ -274,6 +332,7 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
     } finally {
       this.statistics?.dispose();
       this.statistics = null;
+      this.minimizing = false;
     }
   }
 
@@ -293,6 +352,7 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
     step?: { loss?: number | Tensor },
   ): void {
     this.assertUsable();
+    this.assertNotCalledBack('applyGradients', this.stepping);
     this.assertFunctionsGiven();
     const { owner } = this;
     const loss: unknown = step?.loss;
@@ -307,11 +367,14 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
     checkLoss(owner, given);
     const byVariable = gradientsByVariable(owner, gradients);
     this.raiseDeferredError();
+    this.stepping = true;
     try {
       this.step(byVariable, given);
     } catch (error) {
       this.undoFirstProjection();
       if (!this.refusedSteps.skip(error)) throw error;
+    } finally {
+      this.stepping = false;
     }
   }
 
@@ -368,14 +431,15 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
    * Shapes are checked. What tf.train.adam, momentum and adagrad give is taken over as well, by Adam, Sgd
    * with momentum and AdaGrad, so that a training goes on here. Where steps have named the variables already, the match is by order.
    *
-   * @throws RangeError where number or shapes do not fit: nothing was changed then.
+   * @throws TypeError or RangeError where names, numbers or shapes do not fit, and Error where the
+   * optimiser is disposed of before all is read: nothing was changed then.
    */
   override async setWeights(weights: NamedTensor[]): Promise<void> {
     this.assertUsable();
     const { owner } = this;
     const { rule } = this.configuration;
-    const given = Array.isArray(weights) ? weights : [];
-    const [taken] = (await given[0]?.tensor.data()) ?? [];
+    const given = checkedWeights(owner, weights);
+    const taken = given[0] ? (await given[0].tensor.data())[0] : undefined;
     const rest = [...fromTfjs(rule, given, taken ?? 0)];
     const iterations = rest.shift();
     const scalars = rule.scalars.length > 0 ? rest.shift() : undefined;
@@ -392,18 +456,22 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
           (rule.state.length > 0 ? `the ${rule.state.join(', ')} of each variable.` : 'nothing.'),
       );
     }
-    const [count] = await iterations.tensor.data();
-    const scalarWords = await scalars?.tensor.data<'int32'>();
-    const stepNumbers = await steps?.tensor.data();
-    const saved = this.state.checked(rest, stepNumbers ? [...stepNumbers] : null, count!);
+    const count = checkedStepCount(owner, iterations.name, taken);
+    const scalarWords = await scalars?.tensor.data();
+    const restored = new Float64Array(MOST_SCALARS);
+    if (scalarWords) restored.set(checkedScalars(owner, rule, scalars!.tensor.dtype, scalarWords));
+    const stepNumbers = steps
+      ? Array.from(await steps.tensor.data(), (each) => checkedStepCount(owner, steps.name, each))
+      : null;
+    // It may have been disposed of meanwhile; from here on nothing is waited for.
+    this.assertUsable();
+    const saved = this.state.checked(rest, stepNumbers, count);
     // A step whose outcome is open would be counted on top of it.
     this.deferred?.error();
     this.state.restore(saved);
-    const restored = new Float64Array(MOST_SCALARS);
-    if (scalarWords) restored.set(new Float64Array(Int32Array.from(scalarWords).buffer));
     this.replaceScalars(restored);
-    this.iterations_ = count!;
-    this.constrained = count! > 0;
+    this.iterations_ = count;
+    this.constrained = count > 0;
   }
 
   /** Frees the state. The optimiser can't be used afterwards; repeating it does nothing. */
@@ -418,6 +486,7 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
     const { configuration } = this;
     const { maxNorm, pass } = this.projection;
     this.constrainOnce([...given.keys()]);
+    this.assertStillUsable('constraint');
     const stepNumber = super.iterations + 1;
     const added = this.state.add([...given.keys()]);
     const state = this.state.of(given);
@@ -427,7 +496,10 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
     let loss = givenLoss;
     let taken = false;
     try {
-      if (this.computeLoss) loss = this.computedLoss(this.computeLoss);
+      if (this.computeLoss) {
+        loss = this.computedLoss(this.computeLoss);
+        this.assertStillUsable('objective');
+      }
       const gradients = variables.map((variable) => given.get(variable) ?? null);
       const input: TensorStep = {
         rule: configuration.rule,
@@ -569,6 +641,23 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
       throw new Error(`${this.owner}: this optimiser is disposed; make a new one.`);
   }
 
+  /** After a call of a function of the user's in the middle of a step. */
+  private assertStillUsable(name: string): void {
+    if (!this.disposed) return;
+    throw new Error(
+      `${this.owner}: ${name} has disposed of the optimiser whose step called it, and the step was ` +
+        'not made; dispose of it after its last step.',
+    );
+  }
+
+  private assertNotCalledBack(name: string, inside: boolean): void {
+    if (!inside) return;
+    throw new Error(
+      `${this.owner}: ${name} was called by a function that a step of the same optimiser calls (its ` +
+        'loss, objective or constraint); such a function must not make a step.',
+    );
+  }
+
   private assertFunctionsGiven(): void {
     if (!this.projection.functionMissing) return;
     throw new Error(
@@ -633,7 +722,7 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
   private endFirstProjection(stepTaken: boolean): void {
     if (this.unprojected.length === 0) return;
     for (const { variable, value } of this.unprojected) {
-      if (stepTaken || variable.isDisposed) value.dispose();
+      if (stepTaken || isGone(variable)) value.dispose();
       else replaceValue(variable, value);
     }
     this.unprojected = [];

@@ -7,7 +7,7 @@ import {
   type Variable,
 } from '@tensorflow/tfjs-core';
 import { readState } from '../engines/engine.js';
-import { checkTensor, isOnCurrentBackend } from '../step/checks.js';
+import { checkTensor, isGone, isOnCurrentBackend } from '../step/checks.js';
 import { cloned, hostTensor } from '../step/host-tensor.js';
 import { isMadeUp, matchSaved } from './match-saved.js';
 
@@ -90,6 +90,21 @@ export class StateOfStep {
   }
 }
 
+/** Calls `makeAll` with what makes and keeps one tensor; where it throws, none of them is left. */
+function keptTensors<Result>(makeAll: (make: (one: () => Tensor) => Tensor) => Result): Result {
+  const made: Tensor[] = [];
+  try {
+    return makeAll((one) => {
+      const tensor = keep(one());
+      made.push(tensor);
+      return tensor;
+    });
+  } catch (error) {
+    dispose(made);
+    throw error;
+  }
+}
+
 function isNamed(slot: Slot): slot is NamedSlot {
   return slot.variable !== null;
 }
@@ -133,6 +148,14 @@ export class OptimizerState {
     const unknown = variables.filter(({ name }) => !this.slotsByName.has(name));
     if (unknown.length === 0) return { made: [], found: [] };
     const waiting = this.waitingFor(unknown);
+    // All that may fail first: memory may run out.
+    const states = keptTensors((make) =>
+      unknown.map(({ shape }, i) =>
+        waiting[i]
+          ? waiting[i].state
+          : this.names.map((array) => make(() => fill(shape, this.initial[array] ?? 0, 'float32'))),
+      ),
+    );
     const made: Slot[] = [];
     const found: { slot: Slot; savedName: string }[] = [];
     unknown.forEach((variable, i) => {
@@ -143,10 +166,7 @@ export class OptimizerState {
         slot.variable = variable;
         slot.name = name;
       } else {
-        const state = this.names.map((array) =>
-          keep(fill(variable.shape, this.initial[array] ?? 0, 'float32')),
-        );
-        slot = { variable, name, state, steps: 0, own: false };
+        slot = { variable, name, state: states[i]!, steps: 0, own: false };
         made.push(slot);
       }
       this.slotsByName.set(name, slot as NamedSlot);
@@ -233,12 +253,14 @@ export class OptimizerState {
   /** Takes over what {@link checked} accepted; the tensors stay the caller's. */
   restore(saved: SavedState): void {
     // A clone shares the caller's buffer.
-    const clones = saved.map(({ name, state, steps }) => ({
-      name,
-      state: state.map((tensor) => keep(cloned(tensor))),
-      steps,
-      own: false,
-    }));
+    const clones = keptTensors((make) =>
+      saved.map(({ name, state, steps }) => ({
+        name,
+        state: state.map((tensor) => make(() => cloned(tensor))),
+        steps,
+        own: false,
+      })),
+    );
     const replaced = this.slotsByName.size > 0 && this.names.length > 0;
     const named = this.slots.filter(isNamed);
     for (const { state } of replaced ? this.slots : this.slots.filter((slot) => !isNamed(slot))) {
@@ -301,14 +323,14 @@ export class OptimizerState {
   }
 
   private forgetDisposed(): void {
-    const isGone = ({ variable }: Slot) => variable?.isDisposed ?? false;
-    const gone = this.slots.filter(isGone);
+    const hasLost = ({ variable }: Slot) => variable !== null && isGone(variable);
+    const gone = this.slots.filter(hasLost);
     if (gone.length === 0) return;
     for (const { name, state } of gone) {
       dispose([...state]);
       this.slotsByName.delete(name);
     }
-    this.slots = this.slots.filter((slot) => !isGone(slot));
+    this.slots = this.slots.filter((slot) => !hasLost(slot));
   }
 
   private checkFit(saved: readonly Pick<Slot, 'state'>[], variables: readonly Variable[]): void {

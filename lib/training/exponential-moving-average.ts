@@ -11,7 +11,7 @@ import {
   type Variable,
 } from '@tensorflow/tfjs-core';
 import { readState } from '../engines/engine.js';
-import { checkTensor, checkVariable } from '../step/checks.js';
+import { checkTensor, checkVariable, isGone } from '../step/checks.js';
 import { hostTensor } from '../step/host-tensor.js';
 import { isPromiseLike } from '../step/brands.js';
 import { checkChoice, checkOptionNames, shown } from '../step/settings.js';
@@ -168,7 +168,7 @@ export class ExponentialMovingAverage {
     const restore = () => {
       this.swappedIn = false;
       this.averages.forEach(({ variable }, i) => {
-        if (!variable.isDisposed) variable.assign(weights[i]!);
+        if (!isGone(variable)) variable.assign(weights[i]!);
       });
       dispose(weights);
     };
