@@ -343,11 +343,16 @@ export class OptimizerState {
     saved.forEach(({ state }, i) => {
       const variable = variables[i]!;
       state.forEach((tensor, k) => {
-        checkTensor(
-          () => `${this.owner}: saved ${this.names[k]!} ${i} (for '${variable.name}')`,
-          tensor,
-          variable.shape,
-        );
+        const label = () => `${this.owner}: saved ${this.names[k]!} ${i} (for '${variable.name}')`;
+        if (String(tensor.shape) !== String(variable.shape)) {
+          throw new RangeError(
+            `${label()} has shape [${tensor.shape.join(', ')}], but its parameter has ` +
+              `[${variable.shape.join(', ')}]; what has no name of its own is found by its order: ` +
+              'list the variables as they were when the state was saved, or name variables and ' +
+              'layers before saving.',
+          );
+        }
+        checkTensor(label, tensor);
       });
     });
   }

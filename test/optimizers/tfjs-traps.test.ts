@@ -451,7 +451,7 @@ test.serial('saved velocities are matched by order, with number and shapes check
     [
       'wrong order',
       [iterations, bias, kernel],
-      /velocity 0 \(for '[^']*\/kernel [0-9]+'\) has shape \[2\], but its parameter has \[3, 2\]/,
+      /velocity 0 \(for '[^']*\/kernel [0-9]+'\) has shape \[2\], but its parameter has \[3, 2\]; what has no name of its own is found by its order/,
     ],
     ['nothing', [], /setWeights takes what getWeights gave/],
     ['no step count', [kernel, bias], /setWeights takes what getWeights gave/],
