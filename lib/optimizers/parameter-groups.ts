@@ -2,14 +2,18 @@
 import { engine, Variable } from '@tensorflow/tfjs-core';
 import type { Numbers } from '../rules/rule.js';
 import { isRegExp } from '../step/brands.js';
+import { isGone } from '../step/checks.js';
 import { checkOptionNames, checkSetting, shown, type settingSchemas } from '../step/settings.js';
 import { matchSaved } from './match-saved.js';
+import { NamePattern } from './name-pattern.js';
+import { checkedSavedGroups, savedText, textOf, type SavedGroups } from './saved-groups.js';
 
 /** Settings of some variables, in place of the optimiser's own. */
 export interface ParameterGroup {
   /**
    * The variables of the group: a string is the whole name of one, a regular expression takes in
-   * every variable whose name it matches, now or later.
+   * every variable whose name it matches, now or later. It is run by RE2, also after loading, and so
+   * has no lookahead, lookbehind or backreference.
    */
   variables: readonly (string | RegExp | Variable)[];
   /** Learning rate of these variables, where the optimiser has one. */
@@ -20,39 +24,7 @@ export interface ParameterGroup {
   weightDecay?: number;
 }
 
-/**
- * NOTE [texts in a saved configuration]
- * tfjs-layers camel-cases every string of an optimiser's configuration on load: the name
- * dense_one/kernel would come back as denseOne/kernel. Names and regular expressions are therefore
- * saved as lists of their UTF-16 code units, which it leaves alone.
- */
-type SavedText = readonly number[];
-
-type SavedReference =
-  { readonly text: SavedText } | { readonly source: SavedText; flags: SavedText };
-
-/** Groups as getConfig gives them, in numbers alone. */
-export interface SavedGroups {
-  /** The variables that the optimiser had been given, in order. */
-  readonly variables: readonly { readonly name: SavedText; readonly shape: readonly number[] }[];
-  readonly groups: readonly {
-    /** Places in the list of variables. */
-    readonly indices: readonly number[];
-    /** What variables that come later are compared with. */
-    readonly references: readonly SavedReference[];
-    readonly settings: Readonly<Record<string, number | null>>;
-  }[];
-}
-
-function saved(text: string): SavedText {
-  return Array.from({ length: text.length }, (_, i) => text.charCodeAt(i));
-}
-
-function textOf(codes: SavedText): string {
-  return String.fromCharCode(...codes);
-}
-
-type Reference = string | RegExp | Variable;
+type Reference = string | NamePattern | Variable;
 
 /** A group whose references and settings are checked. */
 interface Group {
@@ -71,19 +43,18 @@ interface KnownVariable {
 
 function matches(reference: Reference, variable: Variable): boolean {
   if (typeof reference === 'string') return reference === variable.name;
-  // With the flag g or y a RegExp goes on where it last stopped.
-  if (isRegExp(reference)) return variable.name.search(reference) !== -1;
+  if (reference instanceof NamePattern) return reference.matches(variable.name);
   return reference === variable;
 }
 
 function shownReference(reference: Reference): string {
   if (typeof reference === 'string') return `'${reference}'`;
-  return isRegExp(reference) ? String(reference) : `variable '${reference.name}'`;
+  return reference instanceof NamePattern ? String(reference) : `variable '${reference.name}'`;
 }
 
-/** Whether this is what {@link ParameterGroups.saved} gave. */
-function isSaved(groups: object): groups is SavedGroups {
-  return 'variables' in groups && 'groups' in groups;
+/** Whether this can be meant as what {@link ParameterGroups.saved} gave. */
+function isSaved(given: unknown): given is object {
+  return typeof given === 'object' && given !== null && 'groups' in given;
 }
 
 /**
@@ -121,19 +92,26 @@ export class ParameterGroups {
           'that a group of variables could have of its own.',
       );
     }
-    if (typeof given === 'object' && isSaved(given)) {
-      this.groups = given.groups.map(({ references, settings }, i) => ({
-        references: references.map((reference) =>
-          'text' in reference
-            ? textOf(reference.text)
-            : new RegExp(textOf(reference.source), textOf(reference.flags)),
-        ),
-        overrides: this.checkedOverrides(i, settings, names),
-      }));
-      this.known = given.variables.map(({ name, shape }, index) => ({
+    if (isSaved(given)) {
+      const { variables, groups } = checkedSavedGroups(owner, given);
+      this.groups = groups.map(({ references, settings }, i) => {
+        checkOptionNames(`${owner}: groups[${i}]`, settings, names);
+        return {
+          references: references.map((reference, k) =>
+            'text' in reference
+              ? textOf(reference.text)
+              : this.pattern(i, k, textOf(reference.source), textOf(reference.flags)),
+          ),
+          overrides: this.checkedOverrides(i, settings, names),
+        };
+      });
+      const groupOf = new Map(
+        groups.flatMap(({ indices }, group) => indices.map((index) => [index, group] as const)),
+      );
+      this.known = variables.map(({ name, shape }, index) => ({
         name: textOf(name),
         shape,
-        group: given.groups.findIndex(({ indices }) => indices.includes(index)),
+        group: groupOf.get(index) ?? -1,
       }));
       return;
     }
@@ -180,7 +158,7 @@ export class ParameterGroups {
     // In the order in which they were saved; one that is frozen may have been named by no step yet.
     const loaded = this.known.flatMap((each) => {
       const variable = this.found.get(each);
-      return variable?.isDisposed ? [] : [{ ...each, name: variable?.name ?? each.name }];
+      return variable && isGone(variable) ? [] : [{ ...each, name: variable?.name ?? each.name }];
     });
     const found = new Set(this.found.values());
     const others = variables.filter((variable) => !found.has(variable));
@@ -193,13 +171,13 @@ export class ParameterGroups {
       })),
     ];
     return {
-      variables: known.map(({ name, shape }) => ({ name: saved(name), shape: [...shape] })),
+      variables: known.map(({ name, shape }) => ({ name: savedText(name), shape: [...shape] })),
       groups: this.groups.map(({ references, overrides }, i) => ({
         indices: known.flatMap(({ group }, index) => (group === i ? [index] : [])),
         references: references.map((reference) =>
-          isRegExp(reference)
-            ? { source: saved(reference.source), flags: saved(reference.flags) }
-            : { text: saved(typeof reference === 'string' ? reference : reference.name) },
+          reference instanceof NamePattern
+            ? { source: savedText(reference.source), flags: savedText(reference.flags) }
+            : { text: savedText(typeof reference === 'string' ? reference : reference.name) },
         ),
         settings: { ...overrides },
       })),
@@ -216,18 +194,33 @@ export class ParameterGroups {
           `${Array.isArray(variables) ? 'an empty list' : shown(variables)}.`,
       );
     }
-    variables.forEach((reference: unknown, k) => {
-      if (typeof reference === 'string' || isRegExp(reference)) return;
-      if (reference instanceof Variable) return;
+    const references = variables.map((reference: unknown, k): Reference => {
+      if (isRegExp(reference)) return this.pattern(i, k, reference.source, reference.flags);
+      if (typeof reference === 'string' || reference instanceof Variable) return reference;
       throw new TypeError(
         `${label}: variables[${k}] must be a name, a RegExp or a tf.Variable, not ` +
           `${shown(reference)}.`,
       );
     });
     return {
-      references: [...(variables as Reference[])],
+      references,
       overrides: this.checkedOverrides(i, settings, names),
     };
+  }
+
+  /** The pattern variables[k] of a group. */
+  private pattern(i: number, k: number, source: string, flags: string): NamePattern {
+    try {
+      return new NamePattern(source, flags);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new TypeError(
+        `${this.owner}: groups[${i}]: variables[${k}] is the regular expression /${source}/${flags}, ` +
+          `which cannot be run in a time that is bounded (${reason}); write it without lookahead, ` +
+          'lookbehind and backreferences, or give the names of the variables.',
+        { cause: error },
+      );
+    }
   }
 
   private checkedOverrides(
@@ -251,7 +244,7 @@ export class ParameterGroups {
     this.groups.forEach(({ references }, i) => {
       for (const reference of references) {
         if (reference instanceof Variable) {
-          if (!reference.isDisposed) continue;
+          if (!isGone(reference)) continue;
         } else if ([...variables].some((variable) => matches(reference, variable))) continue;
         throw new Error(
           `${this.owner}: groups[${i}] names ${shownReference(reference)}, but there is no such ` +

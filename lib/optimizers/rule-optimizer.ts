@@ -48,12 +48,8 @@ import {
 import { guardNames } from './guarded-names.js';
 import { MovingStatistics } from './moving-statistics.js';
 import type { Complete, Defaults } from './options.js';
-import {
-  ParameterGroups,
-  settingsOfGroups,
-  type ParameterGroup,
-  type SavedGroups,
-} from './parameter-groups.js';
+import { ParameterGroups, settingsOfGroups, type ParameterGroup } from './parameter-groups.js';
+import type { SavedGroups } from './saved-groups.js';
 import {
   refusedStepDefaults,
   RefusedSteps,
