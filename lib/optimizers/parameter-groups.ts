@@ -12,8 +12,8 @@ import { checkedSavedGroups, savedText, textOf, type SavedGroups } from './saved
 export interface ParameterGroup {
   /**
    * The variables of the group: a string is the whole name of one, a regular expression takes in
-   * every variable whose name it matches, now or later. It is run by RE2, also after loading, and so
-   * has no lookahead, lookbehind or backreference.
+   * every variable whose name it matches, now or later. In Node it is run by RE2, also after loading,
+   * and so has no lookahead, lookbehind or backreference.
    */
   variables: readonly (string | RegExp | Variable)[];
   /** Learning rate of these variables, where the optimiser has one. */
