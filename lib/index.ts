@@ -50,6 +50,7 @@ export {
 export {
   NonFiniteError,
   type EngineName,
+  type GroupStepReport,
   type StepReport,
   type StepStatus,
 } from './step/report.js';

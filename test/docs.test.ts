@@ -14,7 +14,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const folder = fileURLToPath(new URL('docs-examples/', import.meta.url));
 
 for (const [page, blocks] of [
-  ['groups-and-constraints', 2],
+  ['groups-and-constraints', 3],
   ['losses', 3],
   ['training-helpers', 5],
 ] as const) {

@@ -52,8 +52,8 @@ function configurationOf(options: Complete<AliGOptions>): RuleConfiguration {
  * It is a `tf.Optimizer`: give it to `model.compile`, call `minimize`, or compute gradients
  * yourself and call `applyGradients(gradients, {loss})`. The loss must be the quantity that can
  * reach `lowerBound`: regularise with `constraint`, not with regularisers, whose penalty tfjs adds
- * to the loss ({@link assertNoRegularizers}). One gradient norm and one constraint cover all
- * variables together.
+ * to the loss ({@link assertNoRegularizers}). One gradient norm (unless `normScope` is 'group')
+ * and one constraint cover all variables together.
  */
 export class AliG extends RuleOptimizer<Complete<AliGOptions>> {
   /** @nocollapse */

@@ -80,6 +80,7 @@ const makers: {
       'groups',
       'onNonFinite',
       'maxSkippedSteps',
+      'normScope',
       'maxNorm',
     ]);
     const { maxNorm = null, ...options } = hyperParameters;

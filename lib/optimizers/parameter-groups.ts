@@ -74,19 +74,21 @@ export class ParameterGroups {
    * @param owner Is named in errors.
    * @param given The option `groups`, or what {@link saved} gave.
    * @param names The settings that a group may have of its own.
+   * @param ownSteps Whether each group has a step size of its own, also without any setting.
    * @throws TypeError or RangeError for what is no list of groups.
    */
   constructor(
     private readonly owner: string,
     given: unknown,
     names: readonly string[],
+    ownSteps: boolean,
   ) {
     this.known = [];
     if (given === null) {
       this.groups = [];
       return;
     }
-    if (names.length === 0) {
+    if (names.length === 0 && !ownSteps) {
       throw new TypeError(
         `${owner}: groups must be left out: this optimiser has no learning rate or weight decay ` +
           'that a group of variables could have of its own.',

@@ -15,6 +15,7 @@ import {
   type Constraint,
   type Projection,
 } from '../constraints/constraint.js';
+import { engineByGroup } from '../engines/by-group.js';
 import { engineOfBackend } from '../engines/choose.js';
 import {
   backendAnswersLater,
@@ -47,6 +48,7 @@ import {
 } from './gradients.js';
 import { guardNames } from './guarded-names.js';
 import { MovingStatistics } from './moving-statistics.js';
+import { isByGroup, normScopeDefaults, type NormScopeOptions } from './norm-scope.js';
 import type { Complete, Defaults } from './options.js';
 import { ParameterGroups, settingsOfGroups, type ParameterGroup } from './parameter-groups.js';
 import type { SavedGroups } from './saved-groups.js';
@@ -73,7 +75,7 @@ export interface RuleConfiguration {
 }
 
 /** Options that every optimiser has. */
-export interface CommonOptions extends RefusedStepOptions {
+export interface CommonOptions extends RefusedStepOptions, NormScopeOptions {
   /**
    * The feasible set: `l2Ball(radius)`, which is part of the fused step; `box(lower, upper)`,
    * `nonNegative`, `simplex` or a function of the variables, which are a pass of its own after it;
@@ -87,8 +89,8 @@ export interface CommonOptions extends RefusedStepOptions {
   constraint?: Constraint | null;
   /**
    * Variables with settings of their own: learning rate, maximal learning rate or weight decay, as
-   * far as the optimiser has them. All norms and other sums are over all variables together. What
-   * no group names has the optimiser's own settings. Default: null.
+   * far as the optimiser has them. All norms and other sums are over all variables together, unless
+   * `normScope` is 'group'. What no group names has the optimiser's own settings. Default: null.
    */
   groups?: readonly ParameterGroup[] | SavedGroups | null;
 }
@@ -97,6 +99,7 @@ export const commonDefaults: Defaults<CommonOptions> & Complete<CommonOptions> =
   constraint: null,
   groups: null,
   ...refusedStepDefaults,
+  ...normScopeDefaults,
 };
 
 /** Disposes of scalars that are not kept, where they are a tensor. */
@@ -199,6 +202,8 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
   protected computeLoss: (() => number | Tensor) | null = null;
   private projection: Projection;
   private readonly parameterGroups: ParameterGroups;
+  /** Whether each group has a norm and a step size of its own. */
+  private readonly byGroup: boolean;
   /** The settings of each group. */
   private settingsOfGroups: readonly Numbers[];
 
@@ -219,7 +224,8 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
     const { rule, initialState } = this.configuration;
     // A rule may have settings that its optimiser does not offer.
     const names = rule.groupSettings.filter((name) => Object.hasOwn(options, name));
-    this.parameterGroups = new ParameterGroups(owner, options.groups, names);
+    this.byGroup = isByGroup(owner, options, rule);
+    this.parameterGroups = new ParameterGroups(owner, options.groups, names, this.byGroup);
     this.settingsOfGroups = settingsOfGroups(
       owner,
       this.parameterGroups,
@@ -376,9 +382,11 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
 
   /** The options, as JSON can hold them; {@link fromConfig} takes them back. */
   override getConfig(): serialization.ConfigDict {
-    const { onNonFinite, maxSkippedSteps, ...options } = this.options;
+    const { onNonFinite, maxSkippedSteps, normScope, ...options } = this.options;
     return {
       ...options,
+      // A saved optimiser that leaves it alone does not name it.
+      ...(normScope === normScopeDefaults.normScope ? {} : { normScope }),
       ...savedRefusedSteps({ onNonFinite, maxSkippedSteps }),
       constraint: savedConstraint(this.constraint),
       groups: this.parameterGroups.saved(this.state.variables) as serialization.ConfigDict | null,
@@ -514,7 +522,10 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
       if (pass && backendAnswersLater()) {
         beforeStep = variables.map((variable) => keep(clone(variable)));
       }
-      const { report, deferred, newState, newScalars } = engineOfBackend()(input);
+      const engine = this.byGroup
+        ? engineByGroup(engineOfBackend(), this.parameterGroups.assign(variables))
+        : engineOfBackend();
+      const { report, deferred, newState, newScalars } = engine(input);
       this.report = report;
       this.deferred = deferred;
       if (newState) state.replace(newState);

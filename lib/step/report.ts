@@ -20,6 +20,17 @@ const statuses = [
  */
 export type StepStatus = (typeof statuses)[number];
 
+/** The step of one parameter group, where each has its own norm (`normScope: 'group'`). */
+export interface GroupStepReport {
+  /** Its place in the option `groups`; null: the variables that no group names. */
+  readonly group: number | null;
+  readonly stepSize: number;
+  readonly unclippedStepSize: number | null;
+  /** Euclidean norm of the gradients of the group. */
+  readonly gradientNorm: number;
+  readonly clipped: boolean;
+}
+
 /**
  * What one step did. All numbers are float32 values, rounded once from the double that the step
  * computed (on the portable engine: float32 arithmetic). A refused step computed only what its
@@ -60,6 +71,13 @@ export interface StepReport {
    */
   readonly belowLowerBound: boolean;
   readonly status: StepStatus;
+  /**
+   * With `normScope: 'group'` alone: one entry for each group that had a gradient, in the order of
+   * their first variables. `stepSize` and `unclippedStepSize` above are their means then (null where
+   * one is), the norms those over all of them, and `clipped` whether any was. Not where the step was
+   * refused: the report is then that of the group at fault.
+   */
+  readonly groups?: readonly GroupStepReport[];
   /** Which engine carried out the step. */
   readonly engine: EngineName;
 }

@@ -1,0 +1,37 @@
+import type { Rule } from '../rules/rule.js';
+import { checkChoice } from '../step/settings.js';
+
+/** Over what the norm is that a step size is computed from. */
+export interface NormScopeOptions {
+  /**
+   * Of optimisers whose step size comes from the loss and the gradient: 'global', one norm and one
+   * step size for all variables together, as published; or 'group', a norm and a step size for each
+   * parameter group, of which the variables that no group names are one. With the parameters w_k and
+   * the gradient g_k of group k, AliG's step is then min((loss - lowerBound) / (|g_k|^2 + epsilon),
+   * maxLearningRate_k) along g_k, with the same loss for all. Norms, products and clipping are the
+   * group's; a constraint stays as it is, so that `l2Ball` covers all variables together. Where one
+   * group's step is refused none is made. Not with L4Adam, L4Mom, Momo, MomoAdam and the 'smoothIter'
+   * form of Sps, whose averages and previous step size are those of the whole step. Default: 'global'.
+   */
+  normScope?: 'global' | 'group';
+}
+
+export const normScopeDefaults: Required<NormScopeOptions> = { normScope: 'global' };
+
+/**
+ * Whether each group has a norm of its own.
+ *
+ * @throws RangeError for a value out of range and where the rule cannot have it.
+ */
+export function isByGroup(owner: string, { normScope }: NormScopeOptions, rule: Rule): boolean {
+  if (checkChoice(owner, 'normScope', normScope, ['global', 'group']) === 'global') return false;
+  if (rule.usesLoss && rule.scalars.length === 0) return true;
+  throw new RangeError(
+    `${owner}: normScope must be 'global' here, not 'group': ` +
+      (rule.usesLoss
+        ? `its ${rule.scalars.join(', ')} would be needed for each group. `
+        : 'its step size does not come from the loss and the gradient norm. ') +
+      'Leave it out, or take AliG, Aprox, BPGrad, Dfw, Polyak, ObermanPrazeres or Sps in its ' +
+      'constant form.',
+  );
+}
