@@ -1,5 +1,10 @@
 import { describeDuration } from '../runner/progress.js';
-import { makeSingleRun, type DivergenceRecord, type TakenStep } from '../training/single-run.js';
+import {
+  makeSingleRun,
+  type DivergenceRecord,
+  type SingleRunOptions,
+  type TakenStep,
+} from '../training/single-run.js';
 import { drawChart } from './chart.js';
 import { prepareOptimizer } from './optimizers.js';
 import { meanRecord, stepRecord, type MeanRecord } from './records.js';
@@ -47,7 +52,7 @@ function describeEnd(mean: MeanRecord | undefined, divergence: DivergenceRecord 
 export async function runDnc(
   settings: DncSettings,
   outputFolder: string,
-  signal: AbortSignal,
+  options: SingleRunOptions,
 ): Promise<void> {
   const { optimizer, steps, seed } = settings;
   const progress = ({ step, report, seconds }: TakenStep, means: readonly MeanRecord[]) => {
@@ -80,6 +85,6 @@ export async function runDnc(
       result: (means, divergence) => ['Final objective', describeEnd(means.at(-1), divergence)],
     },
     outputFolder,
-    signal,
+    options,
   );
 }

@@ -1,4 +1,9 @@
-import { makeSingleRun, type DivergenceRecord, type TakenStep } from '../training/single-run.js';
+import {
+  makeSingleRun,
+  type DivergenceRecord,
+  type SingleRunOptions,
+  type TakenStep,
+} from '../training/single-run.js';
 import { drawChart } from './chart.js';
 import { loadMnist } from './data.js';
 import { describeOptimizer, optimizerChoices } from './optimizers.js';
@@ -42,7 +47,7 @@ function describeEnd(last: EpochRecord | undefined, divergence: DivergenceRecord
 export async function runMnist(
   settings: MnistSettings,
   outputFolder: string,
-  signal: AbortSignal,
+  options: SingleRunOptions,
 ): Promise<void> {
   const { epochs, examples, batchSize } = settings;
   const mnist = loadMnist();
@@ -77,6 +82,6 @@ export async function runMnist(
       result: (records, divergence) => ['Test accuracy', describeEnd(records.at(-1), divergence)],
     },
     outputFolder,
-    signal,
+    options,
   );
 }

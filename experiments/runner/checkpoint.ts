@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { deserialize, serialize } from 'node:v8';
 
+import { FileError } from '../../lib/platform/file-error.js';
 import type { RunState } from './experiment.js';
-import { FileError, readIfPresent, writeAtomically } from './files.js';
+import { readIfPresent, writeAtomically } from './files.js';
 
 /** How far a run was, and its state there. */
 export interface Checkpoint {
@@ -22,6 +23,35 @@ const hashLength = 32;
 function hashOf(content: Uint8Array): Buffer {
   return createHash('sha256').update(content).digest();
 }
+
+/** Says when a checkpoint is due. */
+export class CheckpointSchedule {
+  readonly #seconds: number;
+  #last = performance.now();
+  #interval: number;
+
+  /** @param seconds From one checkpoint to the next; more where one takes long. */
+  constructor(seconds: number) {
+    this.#seconds = seconds;
+    this.#interval = 1000 * seconds;
+  }
+
+  isDue(): boolean {
+    return performance.now() - this.#last >= this.#interval;
+  }
+
+  /** Makes a checkpoint. */
+  async make(work: () => Promise<void>): Promise<void> {
+    const begin = performance.now();
+    await work();
+    this.#last = performance.now();
+    // That of a large network takes seconds: not more than 1 / 30 of the time is spent on them.
+    this.#interval = this.#seconds * (1000 + this.#last - begin);
+  }
+}
+
+/** Seconds from one checkpoint to the next unless a test wants others. */
+export const standardCheckpointSeconds = 30;
 
 /** Writes a checkpoint; one that was there before is replaced as a whole or not at all. */
 export function writeCheckpoint(path: string, checkpoint: Checkpoint): void {

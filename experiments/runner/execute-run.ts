@@ -1,10 +1,16 @@
 import { setImmediate } from 'node:timers/promises';
-import { isDeepStrictEqual } from 'node:util';
 
-import { readCheckpoint, writeCheckpoint, type Checkpoint } from './checkpoint.js';
+import type { Lock } from '../../lib/platform/exclusive.js';
+import {
+  CheckpointSchedule,
+  readCheckpoint,
+  writeCheckpoint,
+  type Checkpoint,
+} from './checkpoint.js';
 import type { Experiment, Run, RunContext, RunHeader, RunSpecification } from './experiment.js';
-import { FileError, type RunPaths } from './files.js';
-import { ResumableLog } from './resumable-log.js';
+import type { RunPaths } from './files.js';
+import { checkSameEnvironment } from './same-environment.js';
+import { ResumableLog, type GridRecord } from './resumable-log.js';
 
 /** One run that is to be made or completed. */
 export interface RunJob {
@@ -12,6 +18,8 @@ export interface RunJob {
   readonly specification: RunSpecification;
   readonly context: RunContext;
   readonly paths: RunPaths;
+  /** That of the paths. */
+  readonly lock: Lock;
   /** The header of its log, but for the engine, which only a step tells. */
   readonly header: Omit<RunHeader, 'engine'>;
   /** Seconds from one checkpoint to the next; more where one takes long. */
@@ -22,37 +30,17 @@ export interface RunJob {
   readonly signal: AbortSignal;
 }
 
-/** Refuses to go on where the next steps would not be those of the process that was killed. */
-function checkSameEnvironment(begun: RunHeader, now: RunJob['header'], paths: RunPaths): void {
-  const shown = ({ versions, environment }: RunJob['header']) =>
-    JSON.stringify({ ...versions, ...environment });
-  if (!isDeepStrictEqual(begun.configuration, now.configuration)) {
-    throw new FileError(
-      `${paths.partialLog} was begun with another configuration. Choose another output folder, ` +
-        `or delete ${paths.checkpoint} to begin the run again.`,
-    );
-  }
-  if (
-    !isDeepStrictEqual(begun.versions, now.versions) ||
-    !isDeepStrictEqual(begun.environment, now.environment)
-  ) {
-    throw new FileError(
-      `${paths.partialLog} was begun with ${shown(begun)} and cannot go on bit for bit with ` +
-        `${shown(now)}. Delete ${paths.checkpoint} to begin the run again.`,
-    );
-  }
-}
-
 /** The log of a new run, or of one that goes on from its checkpoint. */
 async function openLog(
   run: Run,
   checkpoint: Checkpoint | null,
   { paths, header }: RunJob,
-): Promise<{ log: ResumableLog; begun: RunHeader | null }> {
+): Promise<{ log: ResumableLog<GridRecord>; begun: RunHeader | null }> {
   if (checkpoint === null) {
     return { log: ResumableLog.begin(paths), begun: null };
   }
-  const { log, header: begun } = ResumableLog.resume(paths, checkpoint);
+  const { log, records } = ResumableLog.resume<GridRecord>(paths, checkpoint);
+  const begun = records[0] as RunHeader;
   try {
     checkSameEnvironment(begun, header, paths);
     await run.restore(checkpoint.state);
@@ -72,7 +60,7 @@ async function openLog(
  * makes the same run, write the same steps as one process alone.
  */
 export async function executeRun(job: RunJob): Promise<boolean> {
-  const { experiment, specification, context, paths, header, signal } = job;
+  const { experiment, specification, context, paths, lock, header, signal } = job;
   const checkpoint = readCheckpoint(paths.checkpoint);
   const run = await experiment.start(specification, context);
   try {
@@ -84,8 +72,7 @@ export async function executeRun(job: RunJob): Promise<boolean> {
       const secondsBefore = checkpoint?.seconds ?? 0;
       const start = performance.now();
       const secondsNow = () => secondsBefore + (performance.now() - start) / 1000;
-      let lastCheckpoint = start;
-      let interval = 1000 * job.checkpointSeconds;
+      const schedule = new CheckpointSchedule(job.checkpointSeconds);
       let reason: string | null = null;
       while (reason === null) {
         const { record, engine, end } = await run.step();
@@ -105,19 +92,13 @@ export async function executeRun(job: RunJob): Promise<boolean> {
         }
         job.onProgress(step);
         reason = end ?? (step >= specification.steps ? 'finished' : null);
-        const due = performance.now() - lastCheckpoint >= interval;
-        if (reason === null && (due || signal.aborted)) {
-          const begin = performance.now();
-          const seconds = secondsNow();
-          writeCheckpoint(paths.checkpoint, {
-            step,
-            seconds,
-            ...log.sync(),
-            state: await run.save(),
+        if (reason === null && (schedule.isDue() || signal.aborted)) {
+          await schedule.make(async () => {
+            const seconds = secondsNow();
+            const state = await run.save();
+            lock.assertHeld();
+            writeCheckpoint(paths.checkpoint, { step, seconds, ...log.sync(), state });
           });
-          lastCheckpoint = performance.now();
-          // That of a large network takes seconds: not more than 1 / 30 of the time is spent on them.
-          interval = job.checkpointSeconds * (1000 + lastCheckpoint - begin);
         }
         if (reason === null && signal.aborted) {
           return false;
@@ -127,6 +108,7 @@ export async function executeRun(job: RunJob): Promise<boolean> {
       }
       const seconds = Number(secondsNow().toFixed(6));
       log.write({ type: 'end', steps: step, reason, seconds });
+      lock.assertHeld();
       log.finish();
       return true;
     } finally {

@@ -9,42 +9,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** A file could not be written or read as it must be; the message says what to do. */
-export class FileError extends Error {
-  override readonly name = 'FileError';
-  /** Whether other files of the same folder will meet the same fate, as on a full disk. */
-  readonly concernsAll: boolean;
-
-  constructor(message: string, options: ErrorOptions & { readonly concernsAll?: boolean } = {}) {
-    super(message, options);
-    this.concernsAll = options.concernsAll ?? false;
-  }
-}
-
-/** Reasons that are not the file's own, and what a user can do. */
-const remedies: Readonly<Record<string, string>> = {
-  ENOSPC: 'The disk is full: make room',
-  EDQUOT: 'The quota of disk space is used up: make room',
-  EROFS: 'The file system is read-only: choose another output folder',
-  EACCES: 'Writing is not allowed: choose another output folder',
-};
-
-/** Runs what writes a file; its failure becomes a {@link FileError} that names the file. */
-export function writing<Result>(path: string, work: () => Result): Result {
-  try {
-    return work();
-  } catch (error) {
-    const { code = '', message } = error as NodeJS.ErrnoException;
-    const remedy = remedies[code];
-    throw new FileError(
-      remedy === undefined
-        ? `Cannot write ${path}: ${message}`
-        : `Cannot write ${path}. ${remedy}, then give the same command again: finished runs are ` +
-            'kept, others go on from their last checkpoint.',
-      { cause: error, concernsAll: remedy !== undefined },
-    );
-  }
-}
+import { writing } from '../../lib/platform/file-error.js';
 
 /** Makes a new, renamed or removed entry of a folder outlast a power cut. */
 export function syncFolder(folder: string): void {
@@ -104,6 +69,13 @@ export interface RunPaths {
   readonly partialLog: string;
   /** The state from which an unfinished run goes on. */
   readonly checkpoint: string;
+  /** Is there while a process writes the others. */
+  readonly lock: string;
+}
+
+/** The lock of a command that writes into a folder. */
+export function lockOf(outputFolder: string): string {
+  return join(outputFolder, '.lock');
 }
 
 /** Where the runs of an output folder have their files. */
@@ -118,6 +90,7 @@ export function runPaths(outputFolder: string, id: string): RunPaths {
     log: `${stem}.jsonl`,
     partialLog: `${stem}.partial.jsonl`,
     checkpoint: `${stem}.checkpoint`,
+    lock: `${stem}.lock`,
   };
 }
 

@@ -1,26 +1,19 @@
 import { createHash, type Hash } from 'node:crypto';
-import {
-  closeSync,
-  fsyncSync,
-  ftruncateSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 
 import type { Checkpoint } from './checkpoint.js';
+import { FileError, writing } from '../../lib/platform/file-error.js';
 import type { FinishedRun, LoggedStep, RunEnd, RunHeader, RunSpecification } from './experiment.js';
 import {
-  FileError,
   readIfPresent,
   removeCheckpoint,
   syncFolder,
-  writing,
+  writeAtomically,
   type RunPaths,
 } from './files.js';
+import { hashLine, withoutHash } from './log-hash.js';
 
 /** A line that says from which step on a run was carried out by other sources. */
 export interface ResumeRecord {
@@ -29,7 +22,8 @@ export interface ResumeRecord {
   readonly commit: string | null;
 }
 
-type LogRecord = RunHeader | LoggedStep | ResumeRecord | RunEnd;
+/** A line of a grid's log. */
+export type GridRecord = RunHeader | LoggedStep | ResumeRecord | RunEnd;
 
 /** JSON has no infinities and no NaN, and would make null of them, which means "none" here. */
 function notFiniteAsText(_: string, value: unknown): unknown {
@@ -37,7 +31,7 @@ function notFiniteAsText(_: string, value: unknown): unknown {
 }
 
 /** The log of a run that is under way, which it alone writes. */
-export class ResumableLog {
+export class ResumableLog<Entry extends { readonly type: string }> {
   readonly #paths: RunPaths;
   readonly #file: number;
   readonly #hash: Hash;
@@ -51,19 +45,22 @@ export class ResumableLog {
   }
 
   /** Begins a log; what an earlier process left without a checkpoint is dropped. */
-  static begin(paths: RunPaths): ResumableLog {
-    return writing(
-      paths.partialLog,
-      () => new ResumableLog(paths, openSync(paths.partialLog, 'w'), new Uint8Array()),
-    );
+  static begin<Entry extends { readonly type: string }>(paths: RunPaths): ResumableLog<Entry> {
+    return writing(paths.partialLog, () => {
+      // A new file: a process that has lost its lock would write into the old one.
+      rmSync(paths.partialLog, { force: true });
+      return new ResumableLog(paths, openSync(paths.partialLog, 'wx'), new Uint8Array());
+    });
   }
 
   /**
-   * Continues a log where the checkpoint was made, and returns its header.
+   * Continues a log where the checkpoint was made, and returns its lines so far.
    * @throws FileError where the log is not the one of the checkpoint.
    */
-  static resume(paths: RunPaths, checkpoint: Checkpoint): { log: ResumableLog; header: RunHeader } {
-    const { logLength, logHash } = checkpoint;
+  static resume<Entry extends { readonly type: string }>(
+    paths: RunPaths,
+    { logLength, logHash }: Checkpoint,
+  ): { log: ResumableLog<Entry>; records: Entry[] } {
     const kept = readIfPresent(paths.partialLog)?.subarray(0, logLength);
     if (kept?.length !== logLength || createHash('sha256').update(kept).digest('hex') !== logHash) {
       throw new FileError(
@@ -71,19 +68,20 @@ export class ResumableLog {
           'made with. Delete both to begin this run again; other runs are not affected.',
       );
     }
-    const header = JSON.parse(kept.toString('utf8', 0, kept.indexOf('\n'))) as RunHeader;
-    const file = writing(paths.partialLog, () => {
-      // Appending, because a position left of it would be written over.
-      const descriptor = openSync(paths.partialLog, 'a');
-      ftruncateSync(descriptor, logLength);
-      return descriptor;
-    });
-    return { log: new ResumableLog(paths, file, kept), header };
+    const records = parseLines(kept) as Entry[];
+    // A new file, as in `begin`, without what follows the checkpoint.
+    writeAtomically(paths.partialLog, kept);
+    const file = writing(paths.partialLog, () => openSync(paths.partialLog, 'a'));
+    return { log: new ResumableLog(paths, file, kept), records };
   }
 
   /** Writes a line; the system has it when this returns, and the disk after `sync`. */
-  write(record: LogRecord): void {
-    const line = Buffer.from(`${JSON.stringify(record, notFiniteAsText)}\n`);
+  write(record: Entry): void {
+    this.#append(`${JSON.stringify(record, notFiniteAsText)}\n`);
+  }
+
+  #append(text: string): void {
+    const line = Buffer.from(text);
     writing(this.#paths.partialLog, () => {
       writeFileSync(this.#file, line);
     });
@@ -102,6 +100,7 @@ export class ResumableLog {
   /** Makes the log that of a finished run: from here on the run is not made again. */
   finish(): void {
     const { partialLog, log } = this.#paths;
+    this.#append(hashLine(this.#hash.copy().digest('hex')));
     this.sync();
     writing(log, () => {
       renameSync(partialLog, log);
@@ -115,27 +114,34 @@ export class ResumableLog {
   }
 }
 
+/** The objects of a log's lines. */
+export function parseLines(content: Buffer): unknown[] {
+  const lines = content.toString('utf8').trimEnd().split('\n');
+  return lines.map((line) => JSON.parse(line) as unknown);
+}
+
 /**
  * Reads the log of a finished run.
  * @throws FileError where the log is damaged or that of a run with another configuration.
  */
 export function readFinishedRun(
-  { log }: RunPaths,
+  { log }: Pick<RunPaths, 'log'>,
   id: string,
   specification: RunSpecification,
 ): FinishedRun {
-  let records: LogRecord[];
-  try {
-    const lines = readFileSync(log, 'utf8').trimEnd().split('\n');
-    records = lines.map((line) => JSON.parse(line) as LogRecord);
-  } catch (error) {
-    throw new FileError(`${log} is damaged. Delete it to make this run again.`, { cause: error });
+  const file = readIfPresent(log);
+  if (file === null) {
+    throw new FileError(`${log} is missing. Give the same command again to make this run.`);
   }
-  const header = records.at(0);
-  const end = records.at(-1);
-  if (header?.type !== 'run' || end?.type !== 'end') {
-    throw new FileError(`${log} is damaged: lines are missing. Delete it to make this run again.`);
+  const hashed = withoutHash(file);
+  if ('problem' in hashed) {
+    throw new FileError(
+      `${log} is damaged: ${hashed.problem}. Delete it to make this run again. (Of logs that ` +
+        'were made before they had hashes, tfjs-alig seal <folder> checks the lines and adds them.)',
+    );
   }
+  const records = parseLines(hashed.content) as GridRecord[];
+  const header = records[0] as RunHeader;
   if (!isDeepStrictEqual(header.configuration, specification)) {
     throw new FileError(
       `${log} has another configuration than this run. Choose another output folder, or delete ` +
@@ -146,5 +152,5 @@ export function readFinishedRun(
   const commits = records.flatMap((record) =>
     record.type === 'run' || record.type === 'resume' ? [record.commit] : [],
   );
-  return { id, header, commits, steps, end };
+  return { id, header, commits, steps, end: records.at(-1) as RunEnd };
 }

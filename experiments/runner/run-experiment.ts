@@ -1,11 +1,13 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 
-import { exclusively } from '../../lib/platform/exclusive.js';
+import { exclusively, type Lock } from '../../lib/platform/exclusive.js';
+import { FileError, makeFolder } from '../../lib/platform/file-error.js';
 import { prepareTensorFlowEnvironment } from './environment.js';
 import { createProgressDisplay } from './progress.js';
 import { drawSvg } from './svg.js';
+import { standardCheckpointSeconds } from './checkpoint.js';
 import { describeCommit } from './commit.js';
 import {
   followUpById,
@@ -17,7 +19,7 @@ import {
   type Shard,
   shardOf,
 } from './experiment.js';
-import { runPaths, runsFolder, writeAtomically, writing } from './files.js';
+import { lockOf, runPaths, runsFolder, writeAtomically } from './files.js';
 import { loadExperiment } from './load-experiment.js';
 import { readFinishedRun } from './resumable-log.js';
 import { rasterize } from './png.js';
@@ -96,7 +98,7 @@ async function writeReport(
 }
 
 async function makeRuns(options: ExperimentOptions, grid: Grid): Promise<boolean> {
-  const { module, jobs, checkpointSeconds = 30, signal, ...rest } = options;
+  const { module, jobs, checkpointSeconds = standardCheckpointSeconds, signal, ...rest } = options;
   const failures = await runGrid({
     grid,
     setup: {
@@ -119,10 +121,26 @@ async function makeRuns(options: ExperimentOptions, grid: Grid): Promise<boolean
   return !signal.aborted;
 }
 
+/** @throws FileError that names every damaged log: nothing is made of some of the runs. */
 function readRuns(outputFolder: string, grid: Grid): FinishedRun[] {
-  return [...grid].map(([id, specification]) =>
-    readFinishedRun(runPaths(outputFolder, id), id, specification),
-  );
+  const runs: FinishedRun[] = [];
+  const problems: string[] = [];
+  for (const [id, specification] of grid) {
+    try {
+      runs.push(readFinishedRun(runPaths(outputFolder, id), id, specification));
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+      problems.push(error.message);
+    }
+  }
+  if (problems.length > 0) {
+    throw new FileError(
+      [`${problems.length} of ${grid.size} logs cannot be used; no results.`, ...problems].join(
+        '\n',
+      ),
+    );
+  }
+  return runs;
 }
 
 /** Results, tables and figures of all runs. */
@@ -130,9 +148,11 @@ async function report(
   options: ExperimentOptions,
   experiment: Experiment,
   runs: readonly FinishedRun[],
+  lock: Lock,
 ): Promise<void> {
   const { outputFolder, quick, preset } = options;
   const made = experiment.report(runs, quick, preset);
+  lock.assertHeld();
   const paths = await writeReport(options, experiment, runs, made);
   if (options.tensorBoard === true) {
     const { writeEventFiles } = await import('./tensorboard.js');
@@ -151,9 +171,9 @@ async function complete(options: ExperimentOptions, grid: Grid): Promise<Finishe
   const { shard, outputFolder, signal } = options;
   const ownRuns = shard === undefined ? grid : shardOf(grid, shard);
   // Shards may share a folder: they have no run in common.
-  const part = shard === undefined ? '' : ` ${shard.index}/${shard.count}`;
+  const part = shard === undefined ? '' : `-${shard.index}-of-${shard.count}`;
   const make = () => makeRuns(options, ownRuns);
-  if (!(await exclusively(outputFolder + part, make, waitingFor(options)))) {
+  if (!(await exclusively(lockOf(outputFolder) + part, make, waitingFor(options)))) {
     console.log('Interrupted; the same command goes on from here.');
     return null;
   }
@@ -172,8 +192,8 @@ async function complete(options: ExperimentOptions, grid: Grid): Promise<Finishe
 /** Of the wait for another command that writes into the same folder. */
 function waitingFor({ outputFolder, signal }: ExperimentOptions) {
   return {
-    onWait: () => {
-      console.log(`Another command writes into ${outputFolder}; waiting for its end.`);
+    onWait: (holder: string) => {
+      console.log(`Another command (${holder}) writes into ${outputFolder}; waiting for its end.`);
     },
     signal,
   };
@@ -193,7 +213,7 @@ export async function runExperiment(options: ExperimentOptions): Promise<void> {
   const grid = gridById(experiment, quick, preset);
   const ownRuns = shard === undefined ? grid : shardOf(grid, shard);
   await experiment.checkData?.([...ownRuns.values()], { dataFolder });
-  writing(outputFolder, () => mkdirSync(runsFolder(outputFolder), { recursive: true }));
+  makeFolder(runsFolder(outputFolder));
   const first = await complete(options, grid);
   if (first === null) {
     return;
@@ -204,5 +224,6 @@ export async function runExperiment(options: ExperimentOptions): Promise<void> {
     return;
   }
   const runs = [...first, ...further];
-  await exclusively(outputFolder, () => report(options, experiment, runs), waitingFor(options));
+  const write = (lock: Lock) => report(options, experiment, runs, lock);
+  await exclusively(lockOf(outputFolder), write, waitingFor(options));
 }

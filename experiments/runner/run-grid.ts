@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
+import { exclusivelyIfFree } from '../../lib/platform/exclusive.js';
 import { describeDuration, type ProgressDisplay } from './progress.js';
 import type { Grid, RunSpecification } from './experiment.js';
 import { removeCheckpoint, runPaths } from './files.js';
@@ -50,8 +51,6 @@ class GridLead {
       if (existsSync(paths.log)) {
         this.#finishedRuns += 1;
         this.#finishedSteps += steps;
-        // Left where the process was killed after the log had got its final name.
-        removeCheckpoint(paths);
       } else {
         this.#waiting.push([id, specification]);
       }
@@ -62,12 +61,23 @@ class GridLead {
 
   async runAll(): Promise<void> {
     const { display, jobs } = this.#job;
+    await this.#removeLeftovers();
     try {
       this.#show();
       const count = Math.min(jobs, this.#waiting.length);
       await Promise.all(Array.from({ length: count }, () => this.#serve()));
     } finally {
       display.stop();
+    }
+  }
+
+  /** Left where a process was killed after the log had got its final name. */
+  async #removeLeftovers(): Promise<void> {
+    for (const id of this.#job.grid.keys()) {
+      const paths = runPaths(this.#job.setup.outputFolder, id);
+      if (!existsSync(paths.log)) continue;
+      removeCheckpoint(paths);
+      if (existsSync(paths.lock)) await exclusivelyIfFree(paths.lock, () => Promise.resolve());
     }
   }
 

@@ -1,13 +1,14 @@
 /** A process that makes the runs that it is told to, one after another. */
 import { existsSync } from 'node:fs';
 
-import { exclusively } from '../../lib/platform/exclusive.js';
+import { exclusively, type Lock } from '../../lib/platform/exclusive.js';
+import { FileError } from '../../lib/platform/file-error.js';
 // An experiment may use tfjs-node and nothing else of the package.
 import '../../lib/platform/util-functions.js';
 import { describeEnvironment, loadTensorFlow, type RunEnvironment } from './environment.js';
 import { executeRun } from './execute-run.js';
 import type { Experiment, RunSpecification } from './experiment.js';
-import { FileError, runPaths } from './files.js';
+import { runPaths } from './files.js';
 import { loadExperiment } from './load-experiment.js';
 import type { WorkerCommand, WorkerMessage, WorkerSetup } from './messages.js';
 
@@ -43,7 +44,7 @@ async function makeRun(
 ): Promise<boolean> {
   const paths = runPaths(setup.outputFolder, id);
   let lastMessage = 0;
-  const run = async () =>
+  const run = async (lock: Lock) =>
     // Another command may have made it meanwhile.
     existsSync(paths.log) ||
     executeRun({
@@ -51,6 +52,7 @@ async function makeRun(
       specification,
       context: { dataFolder: setup.dataFolder },
       paths,
+      lock,
       header: {
         type: 'run',
         experiment: experiment.name,
@@ -72,7 +74,7 @@ async function makeRun(
       },
     });
   // The worker of a leading process that was killed may still be in its last step.
-  return exclusively(paths.log, run, { onWait: () => undefined, signal: stopping.signal });
+  return exclusively(paths.lock, run, { onWait: () => undefined, signal: stopping.signal });
 }
 
 async function runAndTell(id: string, specification: RunSpecification): Promise<void> {

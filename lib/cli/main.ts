@@ -4,6 +4,7 @@ import { packageVersion } from '../platform/version.js';
 import { buildCommand } from './build.js';
 import { doctorCommand } from './doctor.js';
 import { experimentCommand } from './experiment.js';
+import { sealCommand } from './seal.js';
 import { tensorFlowCommand } from './tensorflow.js';
 import { trainCommand } from './train.js';
 
@@ -15,7 +16,8 @@ program
   .addCommand(doctorCommand())
   .addCommand(buildCommand())
   .addCommand(trainCommand())
-  .addCommand(experimentCommand());
+  .addCommand(experimentCommand())
+  .addCommand(sealCommand());
 
 try {
   await program.parseAsync();

@@ -60,7 +60,7 @@ async function trainDnc(options: DncOptions, command: Command): Promise<void> {
       threads: 1,
       run: async (folder, signal) => {
         const { runDnc } = await import('../../experiments/dnc/run.js');
-        await runDnc(settings, folder, signal);
+        await runDnc(settings, folder, { signal });
       },
     },
     output,

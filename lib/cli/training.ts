@@ -1,8 +1,8 @@
 import { existsSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 
-import { chartFileName, logFileName } from '../../experiments/training/output.js';
+import { chartFileName, singleRunPaths } from '../../experiments/training/output.js';
 import { packageRoot } from '../platform/package.js';
 import { ensureTensorFlowRuntime } from '../platform/tensorflow-runtime.js';
 import { requirePackages } from './experiment-packages.js';
@@ -23,8 +23,13 @@ function outputProblem(folder: string): string | null {
   if (!statSync(folder).isDirectory()) {
     return 'is not a folder';
   }
-  const present = [logFileName, chartFileName].find((name) => existsSync(join(folder, name)));
-  return present === undefined ? null : `already has a ${present} of another run`;
+  const { log, partialLog } = singleRunPaths(folder);
+  const chart = join(folder, chartFileName);
+  // Of a run that was interrupted there is a chart; the run goes on.
+  const present = [log, ...(existsSync(partialLog) ? [] : [chart])].find((path) =>
+    existsSync(path),
+  );
+  return present === undefined ? null : `already has a ${basename(present)} of another run`;
 }
 
 /** An experiment's training as a command. */

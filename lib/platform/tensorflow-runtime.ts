@@ -62,6 +62,7 @@ interface Route {
 }
 
 const stagingPrefix = '.tfjs-alig-staging-';
+const lockName = '.tfjs-alig-lock';
 const logName = 'tfjs-alig-runtime.log';
 
 /** What makes the runtime. lib/ comes last when put in place: without it tfjs-node has none. */
@@ -212,7 +213,8 @@ async function removeLeftovers(directory: string): Promise<void> {
 /** Copies the package without its runtime into a folder inside it: both resolve the same modules. */
 async function copyPackage(directory: string, staging: string): Promise<void> {
   for (const name of await readdir(directory)) {
-    if (!notPartOfThePackage.has(name) && !name.startsWith(stagingPrefix)) {
+    const isOurs = name.startsWith(stagingPrefix) || name.startsWith(lockName);
+    if (!notPartOfThePackage.has(name) && !isOurs) {
       await cp(join(directory, name), join(staging, name), { recursive: true });
     }
   }
@@ -322,13 +324,14 @@ export async function ensureTensorFlowRuntime({
     throw new Error(`${nodeProblem.problem}. Fix: ${nodeProblem.remedy}`);
   }
   const { directory } = found;
+  const lockPath = join(directory, lockName);
   const check = () => probe('runtime', { tensorFlowDirectory: directory, signal });
 
   const before = force ? undefined : await check();
   signal?.throwIfAborted();
   if (before?.ok) {
     if ((await leftovers(directory)).length > 0) {
-      await exclusivelyIfFree(directory, () => removeLeftovers(directory));
+      await exclusivelyIfFree(lockPath, () => removeLeftovers(directory));
     }
     return { package: found, installed: false, ...before.finding };
   }
@@ -338,7 +341,7 @@ export async function ensureTensorFlowRuntime({
   }
   let waited = false;
   return exclusively(
-    directory,
+    lockPath,
     async () => {
       await removeLeftovers(directory);
       const made = waited && !force ? await check() : undefined;
@@ -351,9 +354,9 @@ export async function ensureTensorFlowRuntime({
       return { package: found, installed: true, ...(await verified(directory, signal)) };
     },
     {
-      onWait: () => {
+      onWait: (holder) => {
         waited = true;
-        progress.say('Another process is making this runtime: waiting for its end.');
+        progress.say(`Another command (${holder}) is making this runtime: waiting for its end.`);
       },
       signal,
     },

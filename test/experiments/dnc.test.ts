@@ -383,7 +383,7 @@ test.serial('Ctrl-C ends the training with a chart of what is there', async (t) 
     interruptAt: 'Training   10 %',
   });
   t.is(result.exitCode, 130, result.errors);
-  t.regex(result.output, /Interrupted after [1-9]\d\d of 1000 steps\./);
+  t.regex(result.output, /Interrupted after [1-9]\d\d of 1000 steps;/);
   t.deepEqual(openElements(readChart('early')), []);
 });
 

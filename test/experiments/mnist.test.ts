@@ -232,11 +232,25 @@ test.serial('Ctrl-C ends the training with a chart of what is there', async (t) 
     interruptAt: 'Epoch 2/5000   50 %',
   });
   t.is(result.exitCode, 130, result.errors);
-  const taken = /Interrupted after (\d+) of 100000 steps\./.exec(result.output)?.[1];
+  const taken = /Interrupted after (\d+) of 100000 steps;/.exec(result.output)?.[1];
   t.true(Number(taken) >= 30, taken);
   t.regex(result.output, /Test accuracy: \d\d\.\d\d % after epoch \d/);
-  t.is(readLog('early').filter(({ type }) => type === 'step').length, Number(taken));
+  const steps = () =>
+    readLines(join(folder, 'early', 'log.partial.jsonl')).filter(
+      (line) => (line as LogRecord).type === 'step',
+    ).length;
+  t.is(steps(), Number(taken));
   t.deepEqual(openElements(readFileSync(join(folder, 'early', 'curves.svg'), 'utf8')), []);
+
+  const again = await trainMnist(['--epochs', '5000', '--examples', '2560', '--output', 'early'], {
+    interruptAt: 'step size',
+  });
+  t.is(again.exitCode, 130, again.errors);
+  t.true(again.output.includes(`Going on after ${taken} of 100000 steps.`), again.output);
+  t.true(steps() > Number(taken));
+  const other = await trainMnist(['--epochs', '2', '--output', 'early']);
+  t.is(other.exitCode, 1);
+  t.regex(other.errors, /log\.partial\.jsonl was begun with another configuration/);
 });
 
 test('every optimiser can be chosen, with hyper-parameters that it has', (t) => {

@@ -61,10 +61,10 @@ export function readLines(path: string): unknown[] {
     .map((line) => JSON.parse(line) as unknown);
 }
 
-/** A log's record without the times, which no two runs share. */
+/** A log's record without the times and the hash, which no two runs share. */
 export function withoutTimes(record: object): string {
   return JSON.stringify(record, (key, value: unknown) =>
-    ['seconds', 'examplesPerSecond', 'waited'].includes(key) ? undefined : value,
+    ['seconds', 'examplesPerSecond', 'waited', 'sha256'].includes(key) ? undefined : value,
   );
 }
 

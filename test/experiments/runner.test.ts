@@ -25,6 +25,7 @@ import {
   readLogs,
   readTrace,
   releaseSteps,
+  startCommand,
   startExperiment,
   startFixture,
   waitForSteps,
@@ -84,10 +85,11 @@ test.serial('a run logs its configuration, versions, engine and every step', (t)
   t.regex(versions['tfjs-node']!, /^\d/);
   t.true(commit === null || typeof commit === 'string');
   t.deepEqual(
-    lines.slice(1, -1).map(({ type, step }) => [type, step]),
+    lines.slice(1, -2).map(({ type, step }) => [type, step]),
     Array.from({ length: 40 }, (_, index) => ['step', index + 1]),
   );
-  t.like(lines.at(-1), { type: 'end', steps: 40, reason: 'finished' });
+  t.like(lines.at(-2), { type: 'end', steps: 40, reason: 'finished' });
+  t.is(lines.at(-1)!['type'], 'hash');
 });
 
 for (const [name, total] of Object.entries(fixtures)) {
@@ -220,28 +222,24 @@ test.serial('Ctrl-C ends it with checkpoints, from which it goes on', async (t) 
   t.deepEqual(readLogs(output), reference.get('arrays'));
 });
 
-for (const [what, ending] of [
-  ['log', 'partial.jsonl'],
-  ['checkpoint', 'checkpoint.new'],
-] as const) {
-  test.serial(`a full disk under the ${what} is named and costs no finished run`, async (t) => {
-    const output = path(`full-${what}`);
-    mkdirSync(join(output, 'runs'), { recursive: true });
-    const full = join(output, 'runs', `alig,maxLearningRate=0.1,seed=2.${ending}`);
-    symlinkSync('/dev/full', full);
-    const { exitCode, errors } = await startFixture('arrays', output).result;
-    t.is(exitCode, 1);
-    t.regex(errors, /1 of 4 runs failed/);
-    t.regex(errors, /seed=2: Cannot write .*seed=2\..* The disk is full: make room, then give the/);
-    t.deepEqual(finishedSeeds(output), ['1'], 'the others are not begun');
-    const first = join(output, 'runs', 'alig,maxLearningRate=0.1,seed=1.jsonl');
-    const { mtimeMs } = statSync(first);
-    rmSync(full, { force: true });
-    t.is((await startFixture('arrays', output).result).exitCode, 0);
-    t.is(statSync(first).mtimeMs, mtimeMs);
-    t.deepEqual(readLogs(output), reference.get('arrays'));
-  });
-}
+// failing-writes.test.ts has every write of a run.
+test.serial('a full disk is named and costs no finished run', async (t) => {
+  const output = path('full');
+  mkdirSync(join(output, 'runs'), { recursive: true });
+  const full = join(output, 'runs', 'alig,maxLearningRate=0.1,seed=2.checkpoint.new');
+  symlinkSync('/dev/full', full);
+  const { exitCode, errors } = await startFixture('arrays', output).result;
+  t.is(exitCode, 1);
+  t.regex(errors, /1 of 4 runs failed/);
+  t.regex(errors, /seed=2: Cannot write .*seed=2\..* The disk is full: make room, then give the/);
+  t.deepEqual(finishedSeeds(output), ['1'], 'the others are not begun');
+  const first = join(output, 'runs', 'alig,maxLearningRate=0.1,seed=1.jsonl');
+  const { mtimeMs } = statSync(first);
+  rmSync(full, { force: true });
+  t.is((await startFixture('arrays', output).result).exitCode, 0);
+  t.is(statSync(first).mtimeMs, mtimeMs);
+  t.deepEqual(readLogs(output), reference.get('arrays'));
+});
 
 /** A folder with one run that was killed; the others are not begun. */
 async function killedFolder(name: string): Promise<{ output: string; stem: string }> {
@@ -311,13 +309,60 @@ test.serial('a checkpoint of another commit goes on, and the results name both',
   t.is(lines.filter((line) => line.includes('"type":"resume"')).length, 1);
 });
 
-test.serial('a damaged log of a finished run is named', async (t) => {
+test.serial('damaged logs of finished runs are named, all at once', async (t) => {
   const output = path('jobs');
-  const log = join(output, 'runs', 'alig,maxLearningRate=0.1,seed=2.jsonl');
-  truncateSync(log, statSync(log).size - 30);
+  const log = (seed: number) => join(output, 'runs', `alig,maxLearningRate=0.1,seed=${seed}.jsonl`);
+  rmSync(join(output, 'results.json'));
+  truncateSync(log(2), statSync(log(2)).size - 30);
+  writeFileSync(log(4), readFileSync(log(4), 'utf8').replace('"loss":', '"loss":1'));
   const { exitCode, errors } = await startFixture('arrays', output).result;
   t.is(exitCode, 1);
+  t.regex(errors, /^2 of 4 logs cannot be used; no results\./);
   t.regex(errors, /seed=2\.jsonl is damaged.* Delete it to make this run again/);
+  t.regex(errors, /seed=4\.jsonl is damaged: its SHA-256 is \w{64}, and its last line says \w{64}/);
+  t.false(existsSync(join(output, 'results.json')));
+});
+
+/** Takes the hash from a log, as logs were before they had one. */
+function withoutHashLine(log: string): string {
+  return log.replace(/\{"type":"hash".*\n$/, '');
+}
+
+test.serial('seal adds the hashes that logs lack, of whole logs only', async (t) => {
+  const output = path('sealed');
+  cpSync(path('reference-arrays'), output, { recursive: true });
+  const logs = [1, 2, 3].map((seed) =>
+    join(output, 'runs', `alig,maxLearningRate=0.1,seed=${seed}.jsonl`),
+  );
+  const whole = logs.map((log) => readFileSync(log, 'utf8'));
+  const bare = whole.map(withoutHashLine);
+  const seal = () => startCommand(['seal', output]).result;
+  for (const [index, log] of logs.entries()) writeFileSync(log, bare[index] ?? '');
+  t.regex((await startFixture('arrays', output).result).errors, /^3 of 4 .*\n.*tfjs-alig seal/);
+
+  const lines = bare[0]!.split('\n');
+  const damages = [
+    [bare[0]!.slice(0, -20), /seed=1\.jsonl is damaged: a line is no JSON/],
+    [lines.slice(0, -2).join('\n'), /its text is not what was written/],
+    [lines.toSpliced(5, 0, lines[5]!).join('\n'), /line 7 is of step 5, after step 5/],
+    [lines.slice(1).join('\n'), /its first line is missing/],
+    [`${lines.slice(0, -2).join('\n')}\n`, /its last line is missing/],
+  ] as const;
+  for (const [damaged, message] of damages) {
+    writeFileSync(logs[0]!, damaged);
+    const { exitCode, errors } = await seal();
+    t.is(exitCode, 1);
+    t.regex(errors, /1 of 4 logs are damaged; none was changed/);
+    t.regex(errors, message);
+    t.is(readFileSync(logs[1]!, 'utf8'), bare[1]!);
+  }
+  writeFileSync(logs[0]!, bare[0]!);
+  t.regex((await seal()).output, /: 3 logs sealed now, 1 had been/);
+  t.deepEqual(
+    logs.map((log) => readFileSync(log, 'utf8')),
+    whole,
+  );
+  t.is((await startFixture('arrays', output).result).exitCode, 0);
 });
 
 test('every bit of a state comes back from a checkpoint', (t) => {

@@ -157,7 +157,8 @@ test('killed in the middle and repeated, the command makes a runtime that works'
   // pip outlives a parent that could not say goodbye, and goes on in its folder.
   process.kill(Number(readFileSync(processFile, 'utf8')));
   await ended;
-  const [leftover = '', ...others] = runtimeTraces(copy);
+  const [lock, leftover = '', ...others] = runtimeTraces(copy);
+  t.is(lock, '.tfjs-alig-lock');
   t.regex(leftover, /^\.tfjs-alig-staging-/);
   t.deepEqual(others, [logFile]);
 
