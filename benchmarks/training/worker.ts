@@ -1,6 +1,6 @@
 /** Training steps of one network by one optimiser: batch, forward and backward pass, step. */
 import * as tf from '@tensorflow/tfjs-node';
-import { AliG, crossEntropy } from '../../lib/index.js';
+import { AliG, crossEntropy } from 'tfjs-alig';
 import { PlainAliG } from '../contenders/plain-alig.js';
 import type { Details, Runner, Times } from '../worker/protocol.js';
 import type { OptimizerName, TrainingInput } from './list.js';

@@ -13,7 +13,7 @@ import { dirname, join } from 'node:path';
 
 import * as tf from '@tensorflow/tfjs-node';
 import test from 'ava';
-import { createOptimizer } from '../../lib/index.js';
+import { createOptimizer } from 'tfjs-alig';
 
 import { ImageBatches } from '../../experiments/data/augment.js';
 import { imageSize, loadMnist, readIdx } from '../../experiments/mnist/data.js';

@@ -8,7 +8,7 @@ import {
   type EngineName,
   type OptimizersByName,
   type StepReport,
-} from 'tfjs-alig';
+} from '../../lib/index.js';
 import {
   decode,
   encode,
