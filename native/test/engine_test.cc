@@ -15,11 +15,13 @@
 #include <iterator>
 #include <limits>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "allocation_faults.h"
 #include "cuda/library.h"
 #include "engine/sum.h"
 
@@ -868,6 +870,110 @@ void testErrors(const Engine& engine) {
   caller.check(tfjs_alig_cuda_free(engine, nothing, caller.error()), "free");
 }
 
+void expectSame(const Values& computed, const Values& expected, int states,
+                const std::string& where) {
+  for (std::size_t i = 0; i < expected.parameters.size(); ++i) {
+    const std::string tensor = " of tensor " + std::to_string(i);
+    expectSame(computed.parameters[i].data(), expected.parameters[i].data(),
+               expected.parameters[i].size(), where + ", parameters" + tensor);
+    for (int k = 0; k < states; ++k) {
+      expectSame(computed.state[k][i].data(), expected.state[k][i].data(),
+                 expected.state[k][i].size(), where + ", state" + tensor);
+    }
+  }
+}
+
+// A step in place on the CPU whose allocations fail, one after the other: what it steps is as it
+// was. Returns how many there were.
+int failOnCpu(const Case& each, const Array& input, const Values& before, const Values& after) {
+  for (int allocations = 0;; ++allocations) {
+    Values values = before;
+    bool failed = false;
+    hostAllocationsLeft = allocations;
+    try {
+      stepOnCpu(each, input, values);
+    } catch (const std::bad_alloc&) {
+      failed = true;
+    }
+    hostAllocationsLeft = -1;
+    const std::string where = each.title + ", allocation " + std::to_string(allocations);
+    expectSame(values, failed ? before : after, statesOf(each), where + " on the CPU");
+    if (!failed) return allocations;
+  }
+}
+
+// The same on the device, where each engine begins without scratch memory; the step after it, with
+// all memory that it asks for, is as if nothing had been.
+int failOnDevice(const Case& each, const Array& input, const Values& before, const Values& after) {
+  for (int allocations = 0;; ++allocations) {
+    const Engine engine;
+    Caller caller;
+    const auto uploaded = [&](const Array& array) {
+      auto copy = std::make_unique<DeviceArray>(engine, array.size(), 0);
+      copy->upload(array.data());
+      return copy;
+    };
+    std::vector<StepTensor> tensors;
+    DeviceArrays gradients, parameters, state[kMostStates];
+    for (std::size_t i = 0; i < each.sizes.size(); ++i) {
+      StepTensor tensor = {};
+      tensor.size = each.sizes[i];
+      tensor.group = groupOf(each, i);
+      gradients.push_back(uploaded(before.gradients[i]));
+      parameters.push_back(uploaded(before.parameters[i]));
+      tensor.gradient = hasGradient(each, i) ? gradients[i]->data() : nullptr;
+      tensor.parameter = tensor.newParameter = parameters[i]->data();
+      for (int k = 0; k < statesOf(each); ++k) {
+        state[k].push_back(uploaded(before.state[k][i]));
+        tensor.state[k] = tensor.newState[k] = state[k][i]->data();
+      }
+      tensors.push_back(tensor);
+    }
+    DeviceArray result(engine, kResultWords, 0);
+    const auto step = [&] {
+      return tfjs_alig_cuda_step(engine, tensors.data(), tensors.size(), nullptr, each.loss,
+                                 input.data(), input.size(), result.data(), caller.error());
+    };
+    const auto compare = [&](const Values& expected, const std::string& where) {
+      Values values = expected;
+      for (std::size_t i = 0; i < each.sizes.size(); ++i) {
+        values.parameters[i] = parameters[i]->download();
+        for (int k = 0; k < statesOf(each); ++k) values.state[k][i] = state[k][i]->download();
+      }
+      expectSame(values, expected, statesOf(each), where);
+    };
+    deviceAllocationsLeft = allocations;
+    const bool failed = step() != 0;
+    deviceAllocationsLeft = -1;
+    const std::string where =
+        each.title + ", allocation " + std::to_string(allocations) + " on the device";
+    compare(failed ? before : after, where);
+    if (!failed) return allocations;
+    caller.check(step(), "the step after one without memory");
+    compare(after, where + ", the step after it");
+  }
+}
+
+// NOTE [nothing is half done] in cpu/engine.h, for each rule, with a ball that is left.
+int testAllocationFaults() {
+  int faults = 0;
+  for (const RuleRow& row : ruleRows()) {
+    Case each = caseOf(row.name, std::string(row.name) + " without memory", {5, 20000, 3});
+    each.maxNorm = 0.5f;
+    each.withoutGradient = {2};
+    const Array input = inputOf(each, 0, each.scalars);
+    const Values before = valuesOf(each);
+    Values after = before;
+    const StepResult result = stepOnCpu(each, input, after);
+    expect(result.report.projected == 1.0f, each.title, "no projection");
+    const int onCpu = failOnCpu(each, input, before, after);
+    const int onDevice = failOnDevice(each, input, before, after);
+    expect(onCpu > 0 && onDevice > 0, each.title, "nothing was allocated");
+    faults += onCpu + onDevice;
+  }
+  return faults;
+}
+
 int runAll(bool large) {
   std::vector<Case> cases = casesOfShapes();
   for (Case& each : casesOfValues()) cases.push_back(std::move(each));
@@ -888,7 +994,8 @@ int runAll(bool large) {
     }
   }
   testQueuedSteps(cases);
-  std::printf("%d cases, %d differences\n", ran, failures);
+  const int faults = testAllocationFaults();
+  std::printf("%d cases, %d allocations that failed, %d differences\n", ran, faults, failures);
   return failures == 0 && ran > 0 ? 0 : 1;
 }
 

@@ -50,6 +50,9 @@ extern char __start_simt_shared[] __attribute__((weak));
 extern char __stop_simt_shared[] __attribute__((weak));
 }
 
+// native/test/allocation_faults.h
+int deviceAllocationsLeft = -1;
+
 namespace simt {
 
 Thread* currentThread;
@@ -501,6 +504,8 @@ cudaError_t enqueue(cudaStream_t stream, std::function<void()> operation) {
 }
 
 cudaError_t allocate(void** memory, std::size_t bytes) {
+  if (deviceAllocationsLeft == 0) return failed(cudaErrorMemoryAllocation);
+  if (deviceAllocationsLeft > 0) --deviceAllocationsLeft;
   if (posix_memalign(memory, 256, bytes)) return failed(cudaErrorMemoryAllocation);
   // NaN: zeros would hide a read of what was never written.
   std::memset(*memory, 0xff, bytes);
