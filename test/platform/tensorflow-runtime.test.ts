@@ -24,6 +24,14 @@ function withPython(t: ExecutionContext, script: string): NodeJS.ProcessEnv {
   return { ...noOwnDownload, PATH: `${folder}:${process.env.PATH ?? ''}` };
 }
 
+function isRunning(process_: number): boolean {
+  try {
+    return process.kill(process_, 0);
+  } catch {
+    return false;
+  }
+}
+
 /** A NODE_OPTIONS that freezes node:util. */
 function frozenUtil(t: ExecutionContext): string {
   const script = join(temporaryFolder(t), 'frozen.cjs');
@@ -154,9 +162,10 @@ test('killed in the middle and repeated, the command makes a runtime that works'
   // The log is opened while the command starts: on a busy machine it may come last.
   await until(() => existsSync(processFile) && existsSync(join(copy, logFile)));
   child.kill('SIGKILL');
-  // pip outlives a parent that could not say goodbye, and goes on in its folder.
-  process.kill(Number(readFileSync(processFile, 'utf8')));
   await ended;
+  // pip does not outlive a parent that could not say goodbye.
+  const pip = Number(readFileSync(processFile, 'utf8'));
+  await until(() => !isRunning(pip));
   const [lock, leftover = '', ...others] = runtimeTraces(copy);
   t.is(lock, '.tfjs-alig-lock');
   t.regex(leftover, /^\.tfjs-alig-staging-/);
