@@ -14,12 +14,14 @@ export { AliG, type AliGOptions } from './optimizers/alig.js';
 export { assertNoRegularizers } from './optimizers/assert-no-regularizers.js';
 export {
   createOptimizer,
-  type AliGHyperParameters,
+  optimizers,
   type HyperParameters,
+  type OptimizerClasses,
   type OptimizersByName,
 } from './optimizers/create-optimizer.js';
 export { Aprox, type AproxOptions } from './optimizers/aprox.js';
 export { BPGrad, type BPGradOptions } from './optimizers/bpgrad.js';
+export type { Description } from './optimizers/description.js';
 export { Dfw, type DfwOptions } from './optimizers/dfw.js';
 export type { GradientList, GradientMap } from './optimizers/gradients.js';
 export type { ParameterGroup } from './optimizers/parameter-groups.js';
@@ -37,16 +39,17 @@ export {
   type PolyakOptions,
 } from './optimizers/polyak.js';
 export { Sps, type SpsOptions } from './optimizers/sps.js';
+export type { AnyOption, NumberRange } from './options/option.js';
 export type { Gpu } from './platform/addon.js';
 export { gpus, type Gpus } from './platform/gpus.js';
 export { getThreadCount, setThreadCount } from './platform/threads.js';
 export {
   fusedAliGStep,
   type DeviceStepOptions,
-  type FusedAliGStepSettings,
   type HostStepOptions,
   type TensorStepOptions,
 } from './step/fused-alig-step.js';
+export type { FusedAliGStepSettings } from './step/alig-step.js';
 export {
   NonFiniteError,
   type EngineName,

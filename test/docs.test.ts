@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { optimizerPage } from './support/optimizer-tables.js';
 
 const run = promisify(execFile);
 // Compiled tests lie in dist/test.
@@ -34,3 +35,8 @@ for (const [page, blocks] of [
     await rm(cwd, { recursive: true });
   });
 }
+
+test('the tables of docs/optimisers.md are those of the descriptions', async (t) => {
+  const { is, wanted } = await optimizerPage();
+  t.is(is, wanted, 'write them: node dist/test/support/optimizer-tables.js');
+});

@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs-node';
 import test from 'ava';
 import { stepHostArrays } from '../lib/engines/host.js';
 import { fusedAliGStep, NonFiniteError, type EngineName } from '../lib/index.js';
-import { aliGStep, type AliGStepOptions } from '../lib/step/alig-step.js';
+import { aliGStep, type FusedAliGStepSettings } from '../lib/step/alig-step.js';
 import { referenceStep } from '../lib/step/reference.js';
 import { unpackReport } from '../lib/step/report.js';
 import { smallestLossOf } from '../lib/step/rule-step.js';
@@ -38,7 +38,7 @@ function hostEngine(name: 'native-cpu' | 'typescript'): Engine {
     name,
     title: `${name}, host arrays`,
     prepare: (tape) => {
-      const hyperParameters = hyperParametersOf(tape) as unknown as AliGStepOptions;
+      const hyperParameters = hyperParametersOf(tape) as unknown as FusedAliGStepSettings;
       const parameters = tape.parameters.map(({ initial }) => decode(initial));
       const velocity = parameters.map(({ length }) => new Float32Array(length));
       const ruleStep = aliGStep('test', { ...hyperParameters, lowerBound: 0 });

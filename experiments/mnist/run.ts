@@ -1,3 +1,5 @@
+import { optimizers } from 'tfjs-alig';
+
 import {
   makeSingleRun,
   type DivergenceRecord,
@@ -6,7 +8,7 @@ import {
 } from '../training/single-run.js';
 import { drawChart } from './chart.js';
 import { loadMnist } from './data.js';
-import { describeOptimizer, optimizerChoices } from './optimizers.js';
+import { describeOptimizer } from './optimizers.js';
 import { epochRecord, stepRecord, type EpochRecord } from './records.js';
 import type { MnistSettings } from './settings.js';
 import { startMnist } from './train.js';
@@ -70,7 +72,7 @@ export async function runMnist(
   await makeSingleRun(
     {
       title: `MNIST, ${epochs} epochs of ${stepsPerEpoch} steps`,
-      chartTitle: `${optimizerChoices[settings.optimizer.name].title} on MNIST`,
+      chartTitle: `${optimizers[settings.optimizer.name].description.title} on MNIST`,
       description: [describeOptimizer(settings.optimizer), describeTraining(settings)],
       configuration: settings,
       start: () => startMnist(settings, mnist),

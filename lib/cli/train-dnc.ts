@@ -7,7 +7,7 @@ import {
   type DncSettings,
   type OptimizerSettings,
 } from '../../experiments/dnc/settings.js';
-import { float32Number, float32NumberOrNone, wholeNumber } from './option-values.js';
+import { float32Number, wholeNumber } from './option-values.js';
 import { runTraining } from './training.js';
 
 interface DncOptions extends Omit<DncSettings, 'optimizer'> {
@@ -90,7 +90,7 @@ export function dncCommand(): Command {
       new Option(
         '--max-learning-rate <number>',
         `largest step size of alig, or 'none' for ALI-G-infinity (default: ${defaults.optimizer.maxLearningRate})`,
-      ).argParser(float32NumberOrNone({ above: 0 })),
+      ).argParser(float32Number({ above: 0, none: 'ALI-G-infinity' })),
     )
     .addOption(
       new Option(

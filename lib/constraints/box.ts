@@ -1,5 +1,6 @@
 import { maximum, minimum, type Tensor } from '@tensorflow/tfjs-core';
-import { checkSetting, shown } from '../step/settings.js';
+import { checkNumber } from '../options/option.js';
+import { shown } from '../step/settings.js';
 
 /** The set lower <= w <= upper, for each element of each variable. Made by {@link box}. */
 export interface Box {
@@ -22,17 +23,14 @@ export interface NonNegative {
  * @throws RangeError for other values.
  */
 export function box(lower: number | null, upper: number | null): Box {
-  const config = {
-    lower: checkSetting('box', 'lower', lower),
-    upper: checkSetting('box', 'upper', upper),
-  };
-  if (config.lower !== null && config.upper !== null && config.lower > config.upper) {
+  checkNumber('box', 'lower', lower, { none: 'no lower bound' });
+  checkNumber('box', 'upper', upper, { none: 'no upper bound' });
+  if (lower !== null && upper !== null && lower > upper) {
     throw new RangeError(
-      `box: lower must not be greater than upper, ${shown(config.upper)}, but is ` +
-        `${shown(config.lower)}.`,
+      `box: lower must not be greater than upper, ${shown(upper)}, but is ${shown(lower)}.`,
     );
   }
-  return { className: 'Box', config };
+  return { className: 'Box', config: { lower, upper } };
 }
 
 /**

@@ -1,4 +1,5 @@
-import { checkSetting } from '../step/settings.js';
+import { checkNumber } from '../options/option.js';
+import { positive } from '../options/shared.js';
 
 /** The set |w| <= radius, w all parameters of an optimiser together. Made by {@link l2Ball}. */
 export interface L2Ball {
@@ -17,5 +18,6 @@ export interface L2Ball {
  * @throws RangeError where `radius` is not a positive finite number.
  */
 export function l2Ball(radius: number): L2Ball {
-  return { className: 'L2Ball', config: { radius: checkSetting('l2Ball', 'radius', radius) } };
+  checkNumber('l2Ball', 'radius', radius, positive);
+  return { className: 'L2Ball', config: { radius } };
 }

@@ -1,8 +1,8 @@
 /** Options that Adam, AMSGrad, AdamW and Yogi share. */
-import type { AdamSettings } from '../rules/adam.js';
-import { checkChoice } from '../step/settings.js';
-import { clippingDefaults, type GivenLearningRateOptions } from './given-learning-rate.js';
-import { averageWeightOf, settingsOf, type Complete } from './options.js';
+import { choiceOption, mergedOptions, type Values } from '../options/option.js';
+import { averageOption, averageWeight, epsilonOption } from '../options/shared.js';
+import type { Numbers } from '../rules/rule.js';
+import { givenLearningRateOptions } from './given-learning-rate.js';
 
 const placements = ['beforeBiasCorrection', 'afterBiasCorrection'] as const;
 
@@ -12,44 +12,43 @@ const placements = ['beforeBiasCorrection', 'afterBiasCorrection'] as const;
  */
 export type AdamEpsilonPlacement = (typeof placements)[number];
 
-/** Options of {@link Yogi}, which those of {@link Adam} extend. */
-export interface MomentOptions extends GivenLearningRateOptions {
-  /** Learning rate (eta), at least 0. Default: 1e-3. */
-  learningRate?: number;
-  /** Decay rate of the first moment, 0 <= beta1 < 1. Default: 0.9. */
-  beta1?: number;
-  /** Decay rate of the second moment, 0 <= beta2 < 1. Default: 0.999. */
-  beta2?: number;
-  /** Added to the root of the second moment, at least 0. Default: 1e-8. */
-  epsilon?: number;
-  /**
-   * Whether epsilon is added 'beforeBiasCorrection', as in the paper's faster form and TensorFlow,
-   * or 'afterBiasCorrection', as in PyTorch. Default: as PyTorch in Adam and AmsGrad, and as the
-   * published code of ALI-G's experiments, the other one, in AdamW and Yogi.
-   */
-  epsilonPlacement?: AdamEpsilonPlacement;
+export function placementOption(standard: AdamEpsilonPlacement) {
+  return choiceOption(placements, {
+    default: standard,
+    meaning: 'where epsilon is added',
+    label: 'epsilon',
+  });
 }
 
-export const momentDefaults = {
-  learningRate: 1e-3,
-  beta1: 0.9,
-  beta2: 0.999,
-  epsilon: 1e-8,
-  ...clippingDefaults,
+const own = {
+  /** Added to the root of the second moment, at least 0. Default: 1e-8. */
+  epsilon: epsilonOption(1e-8, 'added to the root of the second moment'),
+  /**
+   * Whether epsilon is added 'beforeBiasCorrection', as in the paper's faster form and TensorFlow,
+   * or 'afterBiasCorrection', as in PyTorch. Default: 'afterBiasCorrection'.
+   */
+  epsilonPlacement: placementOption('afterBiasCorrection'),
+  /** Decay rate of the first moment, 0 <= beta1 < 1. Default: 0.9. */
+  beta1: averageOption(0.9, 'decay rate of the average of gradients'),
+  /** Decay rate of the second moment, 0 <= beta2 < 1. Default: 0.999. */
+  beta2: averageOption(0.999, 'decay rate of the average of squares'),
 };
 
-/** Checks the options that all parameters share, and turns them into what the rules take. */
-export function adamSettingsOf(
-  owner: string,
-  options: Complete<MomentOptions>,
-  decoupledWeightDecay: boolean,
-): AdamSettings {
-  const placement = checkChoice(owner, 'epsilonPlacement', options.epsilonPlacement, placements);
+const merged = mergedOptions({}, givenLearningRateOptions, own);
+
+type Declared = typeof merged;
+
+// Has a name for the declaration files.
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type
+export interface MomentOptions extends Declared {}
+
+export const momentOptions: MomentOptions = merged;
+
+/** What the rules take in place of some options. */
+export function adamSettings({ beta1, beta2, epsilonPlacement }: Values<MomentOptions>): Numbers {
   return {
-    firstMomentWeight: averageWeightOf(owner, options, 'beta1'),
-    secondMomentWeight: averageWeightOf(owner, options, 'beta2'),
-    ...settingsOf(owner, options, ['epsilon', 'maxGradientNorm']),
-    epsilonBeforeBiasCorrection: Number(placement === 'beforeBiasCorrection'),
-    decoupledWeightDecay: Number(decoupledWeightDecay),
+    firstMomentWeight: averageWeight(beta1),
+    secondMomentWeight: averageWeight(beta2),
+    epsilonBeforeBiasCorrection: Number(epsilonPlacement === 'beforeBiasCorrection'),
   };
 }

@@ -1,45 +1,16 @@
 import { serialization } from '@tensorflow/tfjs-core';
-import { bpGrad, bpGradMomentum } from '../rules/bpgrad.js';
-import { LearningRateOptimizer } from './learning-rate-optimizer.js';
+import { RequiredOption } from '../options/option.js';
 import {
-  completeOptions,
-  RequiredOption,
-  settingsOf,
-  type Complete,
-  type Defaults,
-} from './options.js';
-import { commonDefaults, type CommonOptions, type RuleConfiguration } from './rule-optimizer.js';
-
-const owner = 'BPGrad';
+  epsilonOption,
+  learningRateOption,
+  momentumOption,
+  weightDecayOption,
+} from '../options/shared.js';
+import { bpGrad, bpGradMomentum } from '../rules/bpgrad.js';
+import { optimizerOf, type OptionsOf } from './description.js';
 
 /** Options of {@link BPGrad}; defaults are those of the published code. */
-export interface BPGradOptions extends CommonOptions {
-  /** Learning rate (eta), at least 0: 1 / L for a loss of Lipschitz constant L. */
-  learningRate: number;
-  /** Momentum (mu), 0 <= momentum < 1; the paper takes 0.9. Default: 0. */
-  momentum?: number;
-  /** Factor of the penalty weightDecay / 2 |w|^2 in the loss (lambda), at least 0. Default: 0. */
-  weightDecay?: number;
-  /** Added to the norm of the gradient, at least 0. Default: 1e-5. */
-  epsilon?: number;
-}
-
-const defaults: Defaults<BPGradOptions> = {
-  learningRate: new RequiredOption('give a number such as 0.1'),
-  momentum: 0,
-  weightDecay: 0,
-  epsilon: 1e-5,
-  ...commonDefaults,
-};
-
-function configurationOf(options: Complete<BPGradOptions>): RuleConfiguration {
-  const settings = settingsOf(owner, options, ['momentum', 'epsilon']);
-  return {
-    rule: settings.momentum === 0 ? bpGrad : bpGradMomentum,
-    settings,
-    groupSettings: settingsOf(owner, options, ['learningRate', 'weightDecay']),
-  };
-}
+export type BPGradOptions = OptionsOf<typeof BPGrad>;
 
 /**
  * The BPGrad optimiser ("BPGrad: Towards Global Optimality in Deep Learning via Branch and Pruning",
@@ -48,14 +19,26 @@ function configurationOf(options: Complete<BPGradOptions>): RuleConfiguration {
  * `lastStep.stepSize` is s; it is never clipped. Without momentum it steps as well, which the
  * published code does not.
  */
-export class BPGrad extends LearningRateOptimizer<Complete<BPGradOptions>> {
-  /** @nocollapse */
-  static readonly className = 'BPGrad';
-
-  /** @throws TypeError for an unknown or missing option, RangeError for a value out of range. */
-  constructor(options: BPGradOptions) {
-    super(owner, completeOptions(owner, options, defaults), configurationOf);
-  }
-}
+export class BPGrad extends optimizerOf({
+  name: 'bpgrad',
+  className: 'BPGrad',
+  title: 'BPGrad',
+  source: 'Zhang et al.',
+  formula: 'v = mu v - eta l / (|g| + epsilon) g; w += v',
+  rules: [bpGrad, bpGradMomentum],
+  options: {
+    /** Learning rate (eta), at least 0: 1 / L for a loss of Lipschitz constant L. */
+    learningRate: learningRateOption(new RequiredOption('give a number such as 0.1')),
+    /** Momentum (mu), 0 <= momentum < 1; the paper takes 0.9. Default: 0. */
+    momentum: momentumOption(0),
+    /** Factor of the penalty weightDecay / 2 |w|^2 in the loss (lambda), at least 0. Default: 0. */
+    weightDecay: weightDecayOption(0),
+    /** Added to the norm of the gradient, at least 0. Default: 1e-5. */
+    epsilon: epsilonOption(1e-5, 'added to the norm of the gradient'),
+  },
+  configure: (_values, _settings, largest) => ({
+    rule: largest.momentum === 0 ? bpGrad : bpGradMomentum,
+  }),
+}) {}
 
 serialization.registerClass(BPGrad);

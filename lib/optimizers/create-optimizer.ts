@@ -1,126 +1,96 @@
 import { l2Ball } from '../constraints/l2-ball.js';
-import { checkOptionNames, checkSetting } from '../step/settings.js';
-import { AdaGrad, type AdaGradOptions } from './adagrad.js';
-import { Adam, AdamW, AmsGrad, type AdamOptions } from './adam.js';
-import { AliG, type AliGOptions } from './alig.js';
-import { RmsProp, type RmsPropOptions } from './rmsprop.js';
-import { Sgd, type SgdOptions } from './sgd.js';
-import { Yogi, type YogiOptions } from './yogi.js';
-import { Aprox, type AproxOptions } from './aprox.js';
-import { BPGrad, type BPGradOptions } from './bpgrad.js';
-import { Dfw, type DfwOptions } from './dfw.js';
-import { L4Adam, L4Mom, type L4AdamOptions, type L4MomOptions } from './l4.js';
-import { Momo, MomoAdam, type MomoAdamOptions, type MomoOptions } from './momo.js';
-import { ObermanPrazeres, Polyak, type PolyakOptions } from './polyak.js';
-import { Sps, type SpsOptions } from './sps.js';
+import { checkOption } from '../options/option.js';
+import { maxNormOption } from '../options/shared.js';
+import { AdaGrad } from './adagrad.js';
+import { Adam, AdamW, AmsGrad } from './adam.js';
+import { AliG } from './alig.js';
+import { Aprox } from './aprox.js';
+import { BPGrad } from './bpgrad.js';
+import type { OptionsOf } from './description.js';
+import { Dfw } from './dfw.js';
+import { L4Adam, L4Mom } from './l4.js';
+import { Momo, MomoAdam } from './momo.js';
+import { ObermanPrazeres, Polyak } from './polyak.js';
+import { RmsProp } from './rmsprop.js';
+import { Sgd } from './sgd.js';
+import { Sps } from './sps.js';
+import { Yogi } from './yogi.js';
 
-/** Hyper-parameters of 'alig': those of {@link AliG}, with the ball by its radius. */
-export interface AliGHyperParameters extends Omit<AliGOptions, 'constraint'> {
-  /** Radius of the L2 ball (max_norm), or null for no constraint. Default: null. */
-  maxNorm?: number | null;
-}
+/** The classes of all optimisers, in the order in which tables have them. */
+const classes = [
+  AliG,
+  Sgd,
+  Adam,
+  AmsGrad,
+  AdamW,
+  Yogi,
+  AdaGrad,
+  RmsProp,
+  Aprox,
+  Dfw,
+  BPGrad,
+  Sps,
+  L4Adam,
+  L4Mom,
+  Momo,
+  MomoAdam,
+  Polyak,
+  ObermanPrazeres,
+] as const;
 
-/** Hyper-parameters by the name of the optimiser. */
-export interface HyperParameters {
-  alig: AliGHyperParameters;
-  sgd: SgdOptions;
-  adam: AdamOptions;
-  amsgrad: AdamOptions;
-  adamw: AdamOptions;
-  yogi: YogiOptions;
-  adagrad: AdaGradOptions;
-  rmsprop: RmsPropOptions;
-  aprox: AproxOptions;
-  dfw: DfwOptions;
-  bpgrad: BPGradOptions;
-  sps: SpsOptions;
-  l4adam: L4AdamOptions;
-  l4mom: L4MomOptions;
-  momo: MomoOptions;
-  momoadam: MomoAdamOptions;
-  polyak: PolyakOptions;
-  obermanprazeres: PolyakOptions;
-}
+type AnyClass = (typeof classes)[number];
 
-/** Optimisers by their name. */
-export interface OptimizersByName {
-  alig: AliG;
-  sgd: Sgd;
-  adam: Adam;
-  amsgrad: AmsGrad;
-  adamw: AdamW;
-  yogi: Yogi;
-  adagrad: AdaGrad;
-  rmsprop: RmsProp;
-  aprox: Aprox;
-  dfw: Dfw;
-  bpgrad: BPGrad;
-  sps: Sps;
-  l4adam: L4Adam;
-  l4mom: L4Mom;
-  momo: Momo;
-  momoadam: MomoAdam;
-  polyak: Polyak;
-  obermanprazeres: ObermanPrazeres;
-}
-
-const makers: {
-  readonly [Name in keyof HyperParameters]: (
-    hyperParameters: HyperParameters[Name],
-  ) => OptimizersByName[Name];
-} = {
-  alig(hyperParameters) {
-    const owner = "createOptimizer('alig')";
-    checkOptionNames(owner, hyperParameters, [
-      'maxLearningRate',
-      'momentum',
-      'epsilon',
-      'lowerBound',
-      'adjustedMomentum',
-      'groups',
-      'onNonFinite',
-      'maxSkippedSteps',
-      'normScope',
-      'maxNorm',
-    ]);
-    const { maxNorm = null, ...options } = hyperParameters;
-    const radius = checkSetting(owner, 'maxNorm', maxNorm);
-    return new AliG({ ...options, constraint: radius === null ? null : l2Ball(radius) });
-  },
-  sgd: (hyperParameters) => new Sgd(hyperParameters),
-  adam: (hyperParameters) => new Adam(hyperParameters),
-  amsgrad: (hyperParameters) => new AmsGrad(hyperParameters),
-  adamw: (hyperParameters) => new AdamW(hyperParameters),
-  yogi: (hyperParameters) => new Yogi(hyperParameters),
-  adagrad: (hyperParameters) => new AdaGrad(hyperParameters),
-  rmsprop: (hyperParameters) => new RmsProp(hyperParameters),
-  aprox: (hyperParameters) => new Aprox(hyperParameters),
-  dfw: (hyperParameters) => new Dfw(hyperParameters),
-  bpgrad: (hyperParameters) => new BPGrad(hyperParameters),
-  sps: (hyperParameters) => new Sps(hyperParameters),
-  l4adam: (hyperParameters) => new L4Adam(hyperParameters),
-  l4mom: (hyperParameters) => new L4Mom(hyperParameters),
-  momo: (hyperParameters) => new Momo(hyperParameters),
-  momoadam: (hyperParameters) => new MomoAdam(hyperParameters),
-  polyak: (hyperParameters) => new Polyak(hyperParameters),
-  obermanprazeres: (hyperParameters) => new ObermanPrazeres(hyperParameters),
+/** The classes by their names. */
+export type OptimizerClasses = {
+  readonly [Class in AnyClass as Class['description']['name']]: Class;
 };
 
+/** Hyper-parameters by the name of the optimiser: the options of its class. */
+export type HyperParameters = {
+  [Class in AnyClass as Class['description']['name']]: OptionsOf<Class> & {
+    /** The radius of an L2 ball as the constraint, as recorded files have it; null: none. */
+    maxNorm?: number | null;
+  };
+};
+
+/** Optimisers by their name. */
+export type OptimizersByName = {
+  [Class in AnyClass as Class['description']['name']]: InstanceType<Class>;
+};
+
+/** The classes of all optimisers by their names, each with its description. */
+export const optimizers = Object.fromEntries(
+  classes.map((each) => [each.description.name, each]),
+) as OptimizerClasses;
+
 /**
- * Makes an optimiser by name, for tables of experiments. Known names: 'alig', 'sgd', 'adam',
- * 'amsgrad', 'adamw', 'yogi', 'adagrad', 'rmsprop', 'aprox', 'dfw', 'bpgrad', 'sps', 'l4adam',
- * 'l4mom', 'momo', 'momoadam', 'polyak' and 'obermanprazeres'.
+ * Makes an optimiser by name, for tables of experiments: 'alig', 'sgd', 'adam' and the other names of
+ * {@link optimizers}.
  *
+ * @param hyperParameters The options of its class, or with `maxNorm` for `constraint: l2Ball(maxNorm)`.
  * @throws RangeError for an unknown name, and as the optimiser's constructor does.
  */
 export function createOptimizer<Name extends keyof HyperParameters>(
   name: Name,
   hyperParameters: HyperParameters[Name],
 ): OptimizersByName[Name] {
-  if (!Object.hasOwn(makers, name)) {
-    throw new RangeError(
-      `createOptimizer: name must be one of ${Object.keys(makers).join(', ')}, not '${name}'.`,
+  if (!Object.hasOwn(optimizers, name)) {
+    const names = Object.keys(optimizers).join(', ');
+    throw new RangeError(`createOptimizer: name must be one of ${names}, not '${name}'.`);
+  }
+  const made = optimizers[name] as unknown as new (options: object) => OptimizersByName[Name];
+  if (!Object.hasOwn(Object(hyperParameters) as object, 'maxNorm'))
+    return new made(hyperParameters);
+  const { maxNorm = null, ...options } = hyperParameters as {
+    maxNorm?: number | null;
+    constraint?: unknown;
+  };
+  checkOption(`createOptimizer('${name}')`, 'maxNorm', maxNormOption, maxNorm);
+  if (maxNorm === null) return new made(options);
+  if (options.constraint !== undefined) {
+    throw new TypeError(
+      `createOptimizer('${name}'): maxNorm ${maxNorm} and a constraint are given; give one of them.`,
     );
   }
-  return makers[name](hyperParameters);
+  return new made({ ...options, constraint: l2Ball(maxNorm) });
 }

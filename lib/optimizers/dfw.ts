@@ -1,48 +1,16 @@
 import { serialization } from '@tensorflow/tfjs-core';
-import { dfw, dfwMomentum } from '../rules/dfw.js';
-import { LearningRateOptimizer } from './learning-rate-optimizer.js';
+import { RequiredOption } from '../options/option.js';
 import {
-  completeOptions,
-  RequiredOption,
-  settingsOf,
-  type Complete,
-  type Defaults,
-} from './options.js';
-import { commonDefaults, type CommonOptions, type RuleConfiguration } from './rule-optimizer.js';
-
-const owner = 'Dfw';
+  epsilonOption,
+  learningRateOption,
+  momentumOption,
+  weightDecayOption,
+} from '../options/shared.js';
+import { dfw, dfwMomentum } from '../rules/dfw.js';
+import { optimizerOf, type OptionsOf } from './description.js';
 
 /** Options of {@link Dfw}; defaults are those of the published code. */
-export interface DfwOptions extends CommonOptions {
-  /**
-   * Learning rate of the proximal problem (eta), the one hyper-parameter to choose: at least 0,
-   * often a power of ten such as 0.1.
-   */
-  learningRate: number;
-  /** Nesterov momentum (mu), 0 <= momentum < 1; the paper takes 0.9. Default: 0. */
-  momentum?: number;
-  /** Factor of the regulariser weightDecay / 2 |w|^2 (lambda), at least 0. Default: 0. */
-  weightDecay?: number;
-  /** Added to the denominator of the step size, at least 0. Default: 1e-5. */
-  epsilon?: number;
-}
-
-const defaults: Defaults<DfwOptions> = {
-  learningRate: new RequiredOption('give a number such as 0.1'),
-  momentum: 0,
-  weightDecay: 0,
-  epsilon: 1e-5,
-  ...commonDefaults,
-};
-
-function configurationOf(options: Complete<DfwOptions>): RuleConfiguration {
-  const settings = settingsOf(owner, options, ['momentum', 'epsilon']);
-  return {
-    rule: settings.momentum === 0 ? dfw : dfwMomentum,
-    settings,
-    groupSettings: settingsOf(owner, options, ['learningRate', 'weightDecay']),
-  };
-}
+export type DfwOptions = OptionsOf<typeof Dfw>;
 
 /**
  * The Deep Frank-Wolfe optimiser ("Deep Frank-Wolfe For Neural Network Optimization", Berrada,
@@ -51,14 +19,31 @@ function configurationOf(options: Complete<DfwOptions>): RuleConfiguration {
  * {@link smoothedHinge}); the loss is handed over without the regulariser, which `weightDecay` is.
  * `lastStep.stepSize` is gamma, `clipped` whether it was brought back to [0, 1].
  */
-export class Dfw extends LearningRateOptimizer<Complete<DfwOptions>> {
-  /** @nocollapse */
-  static readonly className = 'Dfw';
-
-  /** @throws TypeError for an unknown or missing option, RangeError for a value out of range. */
-  constructor(options: DfwOptions) {
-    super(owner, completeOptions(owner, options, defaults), configurationOf);
-  }
-}
+export class Dfw extends optimizerOf({
+  name: 'dfw',
+  className: 'Dfw',
+  title: 'DFW',
+  source: 'Berrada et al.',
+  formula:
+    'w -= eta (r + gamma g), r = lambda w; gamma = clip to [0, 1] of ' +
+    '(l - eta <g, r>) / (eta |g|^2 + epsilon)',
+  rules: [dfw, dfwMomentum],
+  options: {
+    /**
+     * Learning rate of the proximal problem (eta), the one hyper-parameter to choose: at least 0,
+     * often a power of ten such as 0.1.
+     */
+    learningRate: learningRateOption(new RequiredOption('give a number such as 0.1')),
+    /** Nesterov momentum (mu), 0 <= momentum < 1; the paper takes 0.9. Default: 0. */
+    momentum: momentumOption(0),
+    /** Factor of the regulariser weightDecay / 2 |w|^2 (lambda), at least 0. Default: 0. */
+    weightDecay: weightDecayOption(0),
+    /** Added to the denominator of the step size, at least 0. Default: 1e-5. */
+    epsilon: epsilonOption(1e-5, 'added to the denominator of the step size'),
+  },
+  configure: (_values, _settings, largest) => ({
+    rule: largest.momentum === 0 ? dfw : dfwMomentum,
+  }),
+}) {}
 
 serialization.registerClass(Dfw);

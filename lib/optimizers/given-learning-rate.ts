@@ -1,34 +1,29 @@
-/** What the optimisers share whose step size is a given learning rate. */
-import type { Numbers } from '../rules/rule.js';
-import { settingsOf, type Complete, type Defaults } from './options.js';
-import { commonDefaults, type CommonOptions } from './rule-optimizer.js';
+/** Options that the optimisers share whose step size is a given learning rate. */
+import { numberOption } from '../options/option.js';
+import { positive, weightDecayOption } from '../options/shared.js';
 
-/** Options of all optimisers with a given learning rate. */
-export interface GivenLearningRateOptions extends CommonOptions {
-  /** Learning rate (eta), at least 0. */
-  learningRate?: number;
+const options = {
   /** Weight decay (lambda), at least 0: the gradient of (lambda / 2) |w|^2 is added. Default: 0. */
-  weightDecay?: number;
+  weightDecay: weightDecayOption(0),
   /**
    * Largest norm of all gradients together: where it is larger, all are scaled down to it, before
    * weight decay is added. As TensorFlow's `clip_by_global_norm`. Positive, or null for no clipping.
    * Default: null.
    */
-  maxGradientNorm?: number | null;
-}
-
-/** Defaults of the options that have the same in each of them. */
-export const clippingDefaults: Defaults<Omit<GivenLearningRateOptions, 'learningRate'>> &
-  Complete<Omit<GivenLearningRateOptions, 'learningRate'>> = {
-  weightDecay: 0,
-  maxGradientNorm: null,
-  ...commonDefaults,
+  maxGradientNorm: numberOption(
+    { ...positive, none: 'no clipping' },
+    {
+      default: null,
+      meaning: 'norm that all gradients together are clipped at',
+      label: 'gradients clipped at norm',
+    },
+  ),
 };
 
-/** Checks the options that belong to a group of parameters. */
-export function groupSettingsOf(
-  owner: string,
-  options: Complete<GivenLearningRateOptions>,
-): Numbers {
-  return settingsOf(owner, options, ['learningRate', 'weightDecay']);
-}
+type Declared = typeof options;
+
+// Has a name for the declaration files.
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type
+export interface GivenLearningRateOptions extends Declared {}
+
+export const givenLearningRateOptions: GivenLearningRateOptions = options;

@@ -1,28 +1,25 @@
 /** Parameter groups: settings that some variables have of their own. */
 import { engine, Variable } from '@tensorflow/tfjs-core';
-import type { Numbers } from '../rules/rule.js';
+import { checkOption, type OptionRecord } from '../options/option.js';
 import { isRegExp } from '../step/brands.js';
 import { isGone } from '../step/checks.js';
-import { checkOptionNames, checkSetting, shown, type settingSchemas } from '../step/settings.js';
+import { checkOptionNames, shown } from '../step/settings.js';
 import { matchSaved } from './match-saved.js';
 import { NamePattern } from './name-pattern.js';
 import { checkedSavedGroups, savedText, textOf, type SavedGroups } from './saved-groups.js';
 
-/** Settings of some variables, in place of the optimiser's own. */
-export interface ParameterGroup {
+/**
+ * Some variables, with settings in place of the optimiser's own: what acts on one element, as far as
+ * the optimiser has it (learning rate, maximal learning rate, momentum, weight decay, ...).
+ */
+export type ParameterGroup<Settings extends object = object> = {
   /**
    * The variables of the group: a string is the whole name of one, a regular expression takes in
    * every variable whose name it matches, now or later. In Node it is run by RE2, also after loading,
    * and so has no lookahead, lookbehind or backreference.
    */
   variables: readonly (string | RegExp | Variable)[];
-  /** Learning rate of these variables, where the optimiser has one. */
-  learningRate?: number;
-  /** Maximal learning rate of these variables, where the optimiser has one. */
-  maxLearningRate?: number | null;
-  /** Weight decay of these variables, where the optimiser has one. */
-  weightDecay?: number;
-}
+} & Settings;
 
 type Reference = string | NamePattern | Variable;
 
@@ -64,6 +61,8 @@ function isSaved(given: unknown): given is object {
 export class ParameterGroups {
   private readonly groups: readonly Group[];
   private readonly known: readonly KnownVariable[];
+  /** Of the settings that a group may have of its own. */
+  private readonly names: readonly string[];
   private readonly groupOf = new WeakMap<Variable, number>();
   /** Whether variables were assigned already. */
   private started = false;
@@ -73,38 +72,39 @@ export class ParameterGroups {
   /**
    * @param owner Is named in errors.
    * @param given The option `groups`, or what {@link saved} gave.
-   * @param names The settings that a group may have of its own.
+   * @param options The optimiser's own options.
    * @param ownSteps Whether each group has a step size of its own, also without any setting.
    * @throws TypeError or RangeError for what is no list of groups.
    */
   constructor(
     private readonly owner: string,
     given: unknown,
-    names: readonly string[],
+    private readonly options: OptionRecord,
     ownSteps: boolean,
   ) {
     this.known = [];
+    this.names = Object.keys(options).filter((name) => options[name]!.ofGroup);
     if (given === null) {
       this.groups = [];
       return;
     }
-    if (names.length === 0 && !ownSteps) {
+    if (this.names.length === 0 && !ownSteps) {
       throw new TypeError(
-        `${owner}: groups must be left out: this optimiser has no learning rate or weight decay ` +
-          'that a group of variables could have of its own.',
+        `${owner}: groups must be left out: this optimiser has no setting that a group of variables ` +
+          'could have of its own.',
       );
     }
     if (isSaved(given)) {
       const { variables, groups } = checkedSavedGroups(owner, given);
       this.groups = groups.map(({ references, settings }, i) => {
-        checkOptionNames(`${owner}: groups[${i}]`, settings, names);
+        checkOptionNames(`${owner}: groups[${i}]`, settings, this.names);
         return {
           references: references.map((reference, k) =>
             'text' in reference
               ? textOf(reference.text)
               : this.pattern(i, k, textOf(reference.source), textOf(reference.flags)),
           ),
-          overrides: this.checkedOverrides(i, settings, names),
+          overrides: this.checkedOverrides(i, settings),
         };
       });
       const groupOf = new Map(
@@ -122,7 +122,7 @@ export class ParameterGroups {
         `${owner}: groups must be a list of {variables, ...settings}, not ${shown(given)}.`,
       );
     }
-    this.groups = given.map((group: unknown, i) => this.checkedGroup(i, group, names));
+    this.groups = given.map((group: unknown, i) => this.checkedGroup(i, group));
   }
 
   /** The settings of each group that differ from the optimiser's own. */
@@ -186,9 +186,9 @@ export class ParameterGroups {
     };
   }
 
-  private checkedGroup(i: number, group: unknown, names: readonly string[]): Group {
+  private checkedGroup(i: number, group: unknown): Group {
     const label = `${this.owner}: groups[${i}]`;
-    checkOptionNames(label, group, ['variables', ...names]);
+    checkOptionNames(label, group, ['variables', ...this.names]);
     const { variables, ...settings } = group;
     if (!Array.isArray(variables) || variables.length === 0) {
       throw new TypeError(
@@ -206,7 +206,7 @@ export class ParameterGroups {
     });
     return {
       references,
-      overrides: this.checkedOverrides(i, settings, names),
+      overrides: this.checkedOverrides(i, settings),
     };
   }
 
@@ -228,16 +228,12 @@ export class ParameterGroups {
   private checkedOverrides(
     i: number,
     settings: Readonly<Record<string, unknown>>,
-    names: readonly string[],
   ): Group['overrides'] {
-    const label = `${this.owner}: groups[${i}]`;
-    const given = names.filter((name) => settings[name] !== undefined);
-    return Object.fromEntries(
-      given.map((name) => [
-        name,
-        checkSetting(label, name as keyof typeof settingSchemas, settings[name]) as number | null,
-      ]),
-    );
+    const given = this.names.filter((name) => settings[name] !== undefined);
+    for (const name of given) {
+      checkOption(`${this.owner}: groups[${i}]`, name, this.options[name]!, settings[name]);
+    }
+    return Object.fromEntries(given.map((name) => [name, settings[name] as number | null]));
   }
 
   /** Whatever is named must exist, so that a misspelt name does not go unnoticed. */
@@ -295,26 +291,4 @@ export class ParameterGroups {
     });
     return found;
   }
-}
-
-/**
- * The settings of each group: the optimiser's own, of `rule`, but for what the group overrides.
- */
-export function settingsOfGroups<Options extends object>(
-  owner: string,
-  groups: ParameterGroups,
-  options: Options,
-  rule: object,
-  configurationOf: (options: Options) => { readonly rule: object; readonly groupSettings: Numbers },
-): Numbers[] {
-  return groups.overrides.map((overrides, i) => {
-    const own = configurationOf({ ...options, ...overrides });
-    if (own.rule !== rule) {
-      throw new RangeError(
-        `${owner}: groups[${i}] asks for another form of the update than the optimiser's own ` +
-          `settings (${Object.keys(overrides).join(', ')}); make an optimiser of its own for it.`,
-      );
-    }
-    return own.groupSettings;
-  });
 }

@@ -1,105 +1,56 @@
 import { serialization, type Scalar } from '@tensorflow/tfjs-core';
-import { functionMarker, isFunctionMarker } from '../constraints/function-marker.js';
-import { aliGRuleSettings } from '../step/alig-step.js';
-import { checkSetting, shown } from '../step/settings.js';
-import { completeOptions, RequiredOption, type Complete, type Defaults } from './options.js';
 import {
-  commonDefaults,
-  RuleOptimizer,
-  type CommonOptions,
-  type RuleConfiguration,
-} from './rule-optimizer.js';
+  functionOption,
+  numberOption,
+  RequiredOption,
+  type Float32Values,
+  type Values,
+} from '../options/option.js';
+import { finite } from '../options/shared.js';
+import { aliG } from '../rules/alig.js';
+import { optimizerOf, type OptionsOf } from './description.js';
 
 /** The full loss at the current values of the variables. */
 export type Objective = () => number | Scalar;
 
 /** Options of {@link Polyak} and {@link ObermanPrazeres}. */
-export interface PolyakOptions extends CommonOptions {
+export type PolyakOptions = OptionsOf<typeof Polyak>;
+
+const options = {
   /**
    * Gives the full loss (f), over all samples, at the current values of the variables. Called once
-   * before each step; a tensor that it gives is disposed of.
+   * before each step; a tensor that it gives is disposed of. It is not saved: null after loading,
+   * until it is set.
    */
-  objective: Objective;
+  objective: functionOption<Objective>(
+    {
+      default: new RequiredOption('give a function that computes the full loss'),
+      meaning: 'gives the full loss',
+      symbol: 'f',
+    },
+    'a function that gives the full loss',
+  ),
   /** The smallest value that the full loss can have (f*). Default: 0. */
-  optimalValue?: number;
-}
-
-/** The options as they are kept: the objective may be missing. */
-type KeptOptions = Omit<Complete<PolyakOptions>, 'objective'> & {
-  readonly objective: Objective | typeof functionMarker;
+  optimalValue: numberOption(finite, {
+    default: 0,
+    meaning: 'smallest value that the loss can have',
+    symbol: 'f*',
+    label: 'smallest loss',
+    changes: true,
+  }),
 };
-
-const defaults: Defaults<PolyakOptions> = {
-  objective: new RequiredOption('give a function that computes the full loss'),
-  optimalValue: 0,
-  ...commonDefaults,
-};
-
-function checkObjective(
-  owner: string,
-  objective: unknown,
-): asserts objective is KeptOptions['objective'] {
-  if (typeof objective === 'function' || isFunctionMarker(objective)) return;
-  throw new TypeError(
-    `${owner}: objective must be a function that gives the full loss, not ${shown(objective)}.`,
-  );
-}
 
 /** SGD with Polyak's step size, whose loss is not the one handed over but that of an objective. */
-abstract class PolyakStepSize extends RuleOptimizer<KeptOptions> {
-  protected constructor(
-    private readonly name: string,
-    options: PolyakOptions,
-  ) {
-    const complete: KeptOptions = completeOptions(name, options, defaults);
-    checkObjective(name, complete.objective);
-    super(name, complete, ({ optimalValue }): RuleConfiguration => {
-      // ALI-G's step size without a maximal learning rate is Polyak's.
-      return aliGRuleSettings(name, {
-        maxLearningRate: null,
-        momentum: 0,
-        epsilon: 0,
-        lowerBound: checkSetting(name, 'optimalValue', optimalValue),
-        adjustedMomentum: false,
-      });
-    });
-    this.computeLoss = () => {
-      const { objective } = this.options;
-      if (isFunctionMarker(objective)) {
-        throw new Error(
-          `${name}: objective is missing; a saved optimiser does not hold the function: set ` +
-            'optimizer.objective before the first step.',
-        );
-      }
-      return objective();
-    };
-  }
-
-  /** Gives the full loss; null after loading, until it is set. May be set between steps. */
-  get objective(): Objective | null {
-    const { objective } = this.options;
-    return isFunctionMarker(objective) ? null : objective;
-  }
-
-  set objective(value: Objective | null) {
-    checkObjective(this.name, value);
-    this.change({ objective: value });
-  }
-
-  /** The smallest value that the full loss can have (f*). May be set between steps. */
-  get optimalValue(): number {
-    return this.options.optimalValue;
-  }
-
-  set optimalValue(value: number) {
-    this.change({ optimalValue: value });
-  }
-
-  /** As {@link RuleOptimizer.getConfig}; the objective is not in it, and has to be set again. */
-  override getConfig(): serialization.ConfigDict {
-    return { ...super.getConfig(), objective: { ...functionMarker } };
-  }
-}
+const polyakStepSize = {
+  // ALI-G's step size without a maximal learning rate is Polyak's.
+  rules: [aliG],
+  options,
+  configure: (_: Values<typeof options>, { optimalValue }: Float32Values<typeof options>) => ({
+    rule: aliG,
+    settings: { maxLearningRate: Infinity, momentum: 0, epsilon: 0, lowerBound: optimalValue },
+  }),
+  loss: ({ objective }: Values<typeof options>) => objective(),
+};
 
 /**
  * Gradient descent with Polyak's step size (f(w) - f*) / |g|^2 and projection ("Minimization of
@@ -112,15 +63,14 @@ abstract class PolyakStepSize extends RuleOptimizer<KeptOptions> {
  *
  * The loss that `minimize` computes or `applyGradients` is given is not used.
  */
-export class Polyak extends PolyakStepSize {
-  /** @nocollapse */
-  static readonly className = 'Polyak';
-
-  /** @throws TypeError for an unknown or missing option, RangeError for a value out of range. */
-  constructor(options: PolyakOptions) {
-    super(Polyak.className, options);
-  }
-}
+export class Polyak extends optimizerOf({
+  ...polyakStepSize,
+  name: 'polyak',
+  className: 'Polyak',
+  title: 'Polyak',
+  source: 'Polyak',
+  formula: '(f - f*) / |g|^2, f the full loss, which `objective` gives',
+}) {}
 
 /**
  * SGD with the step size of "Stochastic Gradient Descent with Polyak's Learning Rate" (Oberman and
@@ -131,15 +81,14 @@ export class Polyak extends PolyakStepSize {
  *
  * The loss that `minimize` computes or `applyGradients` is given is not used.
  */
-export class ObermanPrazeres extends PolyakStepSize {
-  /** @nocollapse */
-  static readonly className = 'ObermanPrazeres';
-
-  /** @throws TypeError for an unknown or missing option, RangeError for a value out of range. */
-  constructor(options: PolyakOptions) {
-    super(ObermanPrazeres.className, options);
-  }
-}
+export class ObermanPrazeres extends optimizerOf({
+  ...polyakStepSize,
+  name: 'obermanprazeres',
+  className: 'ObermanPrazeres',
+  title: 'Oberman and Prazeres',
+  source: 'Oberman and Prazeres',
+  formula: "the same with a mini-batch's gradient",
+}) {}
 
 serialization.registerClass(Polyak);
 serialization.registerClass(ObermanPrazeres);

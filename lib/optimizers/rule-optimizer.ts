@@ -37,6 +37,8 @@ import {
   type StepReport,
 } from '../step/report.js';
 import { MOST_SCALARS, smallestLossOf } from '../step/rule-step.js';
+import { checkOption, completeValues, float32Value, float32Values } from '../options/option.js';
+import { isFunctionMarker, functionMarker } from '../constraints/function-marker.js';
 import { checkOptionNames, shown } from '../step/settings.js';
 import { warnOfBound } from './below-lower-bound.js';
 import { projectVariables } from './constraint-pass.js';
@@ -49,8 +51,8 @@ import {
 import { guardNames } from './guarded-names.js';
 import { MovingStatistics } from './moving-statistics.js';
 import { isByGroup, normScopeDefaults, type NormScopeOptions } from './norm-scope.js';
-import type { Complete, Defaults } from './options.js';
-import { ParameterGroups, settingsOfGroups, type ParameterGroup } from './parameter-groups.js';
+import type { Description } from './description.js';
+import { ParameterGroups, type ParameterGroup } from './parameter-groups.js';
 import type { SavedGroups } from './saved-groups.js';
 import {
   refusedStepDefaults,
@@ -63,19 +65,24 @@ import { fromTfjs } from './tfjs-state.js';
 import { OptimizerState, type AddedSlots, type NamedTensor, type StateOfStep } from './state.js';
 
 /** An optimiser's options as the engines take them. */
-export interface RuleConfiguration {
+interface RuleConfiguration {
   readonly rule: Rule;
+  /** Of all parameters together and, by other names, of those that no group names. */
   readonly settings: Numbers;
-  /** Those of parameters that no group names. */
-  readonly groupSettings: Numbers;
-  /** Where the rule's arrays of state start, by their names. Default: at 0. */
-  readonly initialState?: Numbers;
-  /** Settings that change with the number t of the step, from 1; they take the place of `settings`. */
-  readonly settingsOfStep?: (stepNumber: number) => Numbers;
+  /** Of each group. */
+  readonly groupSettings: readonly Numbers[];
+  /** Where the rule's arrays of state start, by their names. */
+  readonly initialState: Numbers | undefined;
+  /** Settings that change with the number t of the step, from 1. */
+  readonly settingsOfStep: ((stepNumber: number) => Numbers) | undefined;
 }
 
-/** Options that every optimiser has. */
-export interface CommonOptions extends RefusedStepOptions, NormScopeOptions {
+/** All options of an optimiser: its own and those that every one has. */
+type AllOptions = Required<CommonOptions> & Readonly<Record<string, unknown>>;
+
+/** Options that every optimiser has; a group may have settings of its own as `OwnGroup` says. */
+export interface CommonOptions<OwnGroup = ParameterGroup>
+  extends RefusedStepOptions, NormScopeOptions {
   /**
    * The feasible set: `l2Ball(radius)`, which is part of the fused step; `box(lower, upper)`,
    * `nonNegative`, `simplex` or a function of the variables, which are a pass of its own after it;
@@ -88,24 +95,40 @@ export interface CommonOptions extends RefusedStepOptions, NormScopeOptions {
    */
   constraint?: Constraint | null;
   /**
-   * Variables with settings of their own: learning rate, maximal learning rate or weight decay, as
-   * far as the optimiser has them. All norms and other sums are over all variables together, unless
-   * `normScope` is 'group'. What no group names has the optimiser's own settings. Default: null.
+   * Variables with settings of their own: what acts on one element, such as learning rate, momentum
+   * and weight decay, as far as the optimiser has it. All norms and other sums are over all variables
+   * together, unless `normScope` is 'group'. What no group names has the optimiser's own settings.
+   * Default: null.
    */
-  groups?: readonly ParameterGroup[] | SavedGroups | null;
+  groups?: readonly OwnGroup[] | SavedGroups | null;
 }
 
-export const commonDefaults: Defaults<CommonOptions> & Complete<CommonOptions> = {
+const commonDefaults: Required<CommonOptions> = {
   constraint: null,
   groups: null,
   ...refusedStepDefaults,
   ...normScopeDefaults,
 };
 
+/** The options of a new optimiser, checked and with the defaults. */
+function allOptions({ className: owner, options }: Description, given: unknown): AllOptions {
+  const common = Object.entries(commonDefaults);
+  checkOptionNames(owner, given, [...Object.keys(options), ...Object.keys(commonDefaults)]);
+  return {
+    ...completeValues(owner, given, options, restoring),
+    ...(Object.fromEntries(
+      common.map(([name, standard]) => [name, given[name] === undefined ? standard : given[name]]),
+    ) as Required<CommonOptions>),
+  };
+}
+
 /** Disposes of scalars that are not kept, where they are a tensor. */
 function discard(scalars: StepScalars): void {
   if (scalars instanceof Tensor) scalars.dispose();
 }
+
+/** Whether fromConfig is making an optimiser: its options may be what they became between steps. */
+let restoring = false;
 
 /** Names of the weights that precede the arrays of state. */
 const scalarsName = 'scalars';
@@ -171,10 +194,9 @@ function wordsOf(doubles: Float64Array): Int32Array {
 
 /**
  * A `tf.Optimizer` that makes its steps by a rule on the engine of the current backend: what all
- * optimisers of this package are. A subclass checks its options and turns them into a
- * {@link RuleConfiguration}.
+ * optimisers of this package are. {@link optimizerOf} makes one of a description.
  */
-export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> extends Optimizer {
+export abstract class RuleOptimizer extends Optimizer {
   private readonly state: OptimizerState;
   /** The rule's own, on the host or on a device that is not waited for. */
   private scalars: StepScalars = new Float64Array(MOST_SCALARS);
@@ -193,64 +215,84 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
   private readonly refusedSteps: RefusedSteps;
   private warnedOfBound = false;
 
+  /** Is named in errors. */
+  protected readonly owner: string;
+  /** As they were given, with the defaults. */
+  protected options: AllOptions;
   /** As the engines take the options. */
   private configuration: RuleConfiguration;
-  /**
-   * Gives the loss of a step at the variables as they are then, where it is not the one that is
-   * handed over. A tensor that it makes is disposed of after the step.
-   */
-  protected computeLoss: (() => number | Tensor) | null = null;
   private projection: Projection;
   private readonly parameterGroups: ParameterGroups;
   /** Whether each group has a norm and a step size of its own. */
   private readonly byGroup: boolean;
-  /** The settings of each group. */
-  private settingsOfGroups: readonly Numbers[];
 
   /**
-   * @param owner Is named in errors.
-   * @param options As they were given, with the defaults; for getConfig.
-   * @param configurationOf Checks them; throws a RangeError for a value out of range.
+   * @throws TypeError for an unknown or missing option, RangeError for a value out of range.
    */
   protected constructor(
-    private readonly owner: string,
-    protected options: Options,
-    private readonly configurationOf: (options: Options) => RuleConfiguration,
+    private readonly description: Description,
+    given: unknown,
   ) {
     super();
-    this.configuration = configurationOf(options);
+    const owner = (this.owner = description.className);
+    const options = allOptions(description, given);
+    this.options = options;
     this.projection = projectionOf(owner, options.constraint);
     this.refusedSteps = new RefusedSteps(owner, options);
-    const { rule, initialState } = this.configuration;
-    // A rule may have settings that its optimiser does not offer.
-    const names = rule.groupSettings.filter((name) => Object.hasOwn(options, name));
-    this.byGroup = isByGroup(owner, options, rule);
-    this.parameterGroups = new ParameterGroups(owner, options.groups, names, this.byGroup);
-    this.settingsOfGroups = settingsOfGroups(
+    this.parameterGroups = new ParameterGroups(
       owner,
-      this.parameterGroups,
-      options,
-      rule,
-      configurationOf,
+      options.groups,
+      description.options,
+      options.normScope === 'group',
     );
+    this.configuration = this.configurationOf(options);
+    const { rule, initialState } = this.configuration;
+    this.byGroup = isByGroup(owner, options, rule);
     this.state = new OptimizerState(owner, rule.state, initialState);
     this.iterations_ = 0;
     guardNames(owner, this, () => this.options);
   }
 
-  /** Changes options between steps; of none where one is out of range. The rule may not change. */
-  protected change(changed: Partial<Options>): void {
-    const { owner, configurationOf, parameterGroups } = this;
-    const options = { ...this.options, ...changed };
-    const configuration = configurationOf(options);
-    this.settingsOfGroups = settingsOfGroups(
-      owner,
-      parameterGroups,
-      options,
-      configuration.rule,
-      configurationOf,
+  private configurationOf(options: AllOptions): RuleConfiguration {
+    const { description } = this;
+    const own = float32Values(description.options, options);
+    const overrides = this.parameterGroups.overrides;
+    const largest = Object.fromEntries(
+      Object.entries<number>(own).map(([name, value]) => {
+        const ofGroups = overrides.map((settings) =>
+          settings[name] === undefined ? value : float32Value(settings[name]),
+        );
+        return [name, Math.max(value, ...ofGroups)];
+      }),
     );
-    this.configuration = configuration;
+    const configured = (values: AllOptions) => {
+      const numbers = float32Values(description.options, values);
+      const chosen = description.configure(values, numbers, largest);
+      return { ...chosen, settings: { ...numbers, ...chosen.settings } };
+    };
+    const { rule, settings, initialState, settingsOfStep } = configured(options);
+    return {
+      rule,
+      settings,
+      groupSettings: overrides.map((each) => configured({ ...options, ...each }).settings),
+      initialState,
+      settingsOfStep,
+    };
+  }
+
+  /** An option's value; null for a function that was not saved. */
+  protected option(name: string): unknown {
+    const value = this.options[name];
+    return isFunctionMarker(value) ? null : value;
+  }
+
+  /** Changes options between steps; of none where one is out of range. The rule may not change. */
+  protected change(changed: Readonly<Record<string, unknown>>): void {
+    for (const [name, value] of Object.entries(changed)) {
+      checkOption(this.owner, name, this.description.options[name]!, value);
+    }
+    const options = { ...this.options, ...changed };
+    this.configuration = this.configurationOf(options);
     this.options = options;
   }
 
@@ -358,7 +400,7 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
     this.assertFunctionsGiven();
     const { owner } = this;
     const loss: unknown = step?.loss;
-    if (loss === undefined && this.configuration.rule.usesLoss && !this.computeLoss) {
+    if (loss === undefined && this.configuration.rule.usesLoss && !this.description.loss) {
       throw new TypeError(
         `${owner}: applyGradients needs the loss that the gradients belong to: ` +
           'applyGradients(gradients, {loss}). minimize() and model.fit() hand it over by themselves.',
@@ -384,7 +426,12 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
   override getConfig(): serialization.ConfigDict {
     const { onNonFinite, maxSkippedSteps, normScope, ...options } = this.options;
     return {
-      ...options,
+      ...Object.fromEntries(
+        Object.entries(options).map(([name, value]) => [
+          name,
+          typeof value === 'function' ? { ...functionMarker } : value,
+        ]),
+      ),
       // A saved optimiser that leaves it alone does not name it.
       ...(normScope === normScopeDefaults.normScope ? {} : { normScope }),
       ...savedRefusedSteps({ onNonFinite, maxSkippedSteps }),
@@ -401,7 +448,12 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
     // tfjs-layers adds what the caller named as custom objects.
     const options = { ...config };
     delete options['customObjects'];
-    return new cls(options);
+    restoring = true;
+    try {
+      return new cls(options);
+    } finally {
+      restoring = false;
+    }
   }
 
   /**
@@ -500,14 +552,14 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
     let loss = givenLoss;
     let taken = false;
     try {
-      if (this.computeLoss) {
-        loss = this.computedLoss(this.computeLoss);
+      if (this.description.loss) {
+        loss = this.computedLoss(this.description.loss);
         this.assertStillUsable('objective');
       }
       const gradients = variables.map((variable) => given.get(variable) ?? null);
       const input: TensorStep = {
         rule: configuration.rule,
-        settings: configuration.settingsOfStep?.(stepNumber) ?? configuration.settings,
+        settings: { ...configuration.settings, ...configuration.settingsOfStep?.(stepNumber) },
         maxNorm,
         ...this.groups(state, gradients),
         variables,
@@ -568,8 +620,8 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
     }
   }
 
-  private computedLoss(computeLoss: () => number | Tensor): number | Tensor {
-    const loss = tidy(computeLoss);
+  private computedLoss(lossOf: NonNullable<Description['loss']>): number | Tensor {
+    const loss = tidy(() => lossOf(this.options));
     try {
       checkLoss(this.owner, loss);
       return loss;
@@ -587,7 +639,7 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
     { variables, steps: stepCounts }: StateOfStep,
     gradients: readonly (Tensor | null)[],
   ): Pick<TensorStep, 'groups' | 'groupOf'> {
-    const { rule, groupSettings } = this.configuration;
+    const { rule, settings: own, groupSettings } = this.configuration;
     const groupNumbers = this.parameterGroups.assign(variables);
     const rows: Group[] = [];
     const rowNumbers = new Map<number, number>();
@@ -600,7 +652,7 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
       const key = (group + 1) * 2 ** 32 + stepNumber;
       let row = rowNumbers.get(key);
       if (row === undefined) {
-        const settings = group === -1 ? groupSettings : this.settingsOfGroups[group]!;
+        const settings = group === -1 ? own : groupSettings[group]!;
         row = rows.push({ settings, stepNumber }) - 1;
         rowNumbers.set(key, row);
       }
@@ -666,6 +718,13 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
   }
 
   private assertFunctionsGiven(): void {
+    for (const name of Object.keys(this.description.options)) {
+      if (!isFunctionMarker(this.options[name])) continue;
+      throw new Error(
+        `${this.owner}: ${name} is missing; a saved optimiser does not hold the function: set ` +
+          `optimizer.${name} before the first step.`,
+      );
+    }
     if (!this.projection.functionMissing) return;
     throw new Error(
       `${this.owner}: the constraint of this optimiser was a function, which is not saved; set it ` +
@@ -707,7 +766,7 @@ export abstract class RuleOptimizer<Options extends Complete<CommonOptions>> ext
       rule: configuration.rule,
       settings: configuration.settings,
       maxNorm,
-      groups: [{ settings: configuration.groupSettings, stepNumber: 1 }],
+      groups: [{ settings: configuration.settings, stepNumber: 1 }],
       groupOf: null,
       variables,
       gradients: variables.map(() => null),

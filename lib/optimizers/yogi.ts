@@ -1,43 +1,43 @@
 import { serialization } from '@tensorflow/tfjs-core';
+import { mergedOptions } from '../options/option.js';
+import { learningRateOption } from '../options/shared.js';
 import { yogi } from '../rules/yogi.js';
-import { adamSettingsOf, momentDefaults, type MomentOptions } from './adam-options.js';
-import { groupSettingsOf } from './given-learning-rate.js';
-import { LearningRateOptimizer } from './learning-rate-optimizer.js';
-import { completeOptions, type Complete } from './options.js';
-import type { RuleConfiguration } from './rule-optimizer.js';
-
-const owner = 'Yogi';
+import { adamSettings, momentOptions, placementOption } from './adam-options.js';
+import { optimizerOf, type OptionsOf } from './description.js';
 
 /** Options of {@link Yogi}. */
-export type YogiOptions = MomentOptions;
-
-const defaults: Complete<YogiOptions> = {
-  ...momentDefaults,
-  epsilonPlacement: 'beforeBiasCorrection',
-};
-
-function configurationOf(options: Complete<YogiOptions>): RuleConfiguration {
-  return {
-    rule: yogi,
-    settings: adamSettingsOf(owner, options, false),
-    groupSettings: groupSettingsOf(owner, options),
-  };
-}
+export type YogiOptions = OptionsOf<typeof Yogi>;
 
 /**
  * Yogi ("Adaptive Methods for Nonconvex Optimization", Zaheer et al.): Adam whose second moment
  * changes by (1 - beta2) g^2 at a time, v - (1 - beta2) sign(v - g^2) g^2, so that it falls slowly.
  */
-export class Yogi extends LearningRateOptimizer<Complete<YogiOptions>> {
-  /** @nocollapse */
-  static readonly className = 'Yogi';
-
-  /**
-   * @throws TypeError for an unknown option, RangeError for a value out of range.
-   */
-  constructor(options: YogiOptions = {}) {
-    super(owner, completeOptions(owner, options, defaults), configurationOf);
-  }
-}
+export class Yogi extends optimizerOf({
+  name: 'yogi',
+  className: 'Yogi',
+  title: 'Yogi',
+  source: 'Zaheer et al.',
+  formula: 'Adam with v -= (1 - beta2) sign(v - g^2) g^2',
+  rules: [yogi],
+  options: mergedOptions(
+    {
+      /** Learning rate (eta), at least 0. Default: 1e-3. */
+      learningRate: learningRateOption(1e-3),
+    },
+    momentOptions,
+    {
+      /**
+       * Whether epsilon is added 'beforeBiasCorrection', as in the paper's faster form, TensorFlow and
+       * the published code of ALI-G's experiments, or 'afterBiasCorrection', as in PyTorch. Default:
+       * 'beforeBiasCorrection'.
+       */
+      epsilonPlacement: placementOption('beforeBiasCorrection'),
+    },
+  ),
+  configure: (options) => ({
+    rule: yogi,
+    settings: { ...adamSettings(options), decoupledWeightDecay: 0 },
+  }),
+}) {}
 
 serialization.registerClass(Yogi);

@@ -1,57 +1,50 @@
-/** Steps of ALI-G, from the options of its users. */
+/** Steps of ALI-G of their own, over parameters of one group. */
+import {
+  completeValues,
+  flagOption,
+  float32Values,
+  numberOption,
+  type GivenValues,
+} from '../options/option.js';
+import {
+  epsilonOption,
+  finite,
+  maxLearningRateOption,
+  maxNormOption,
+  momentumOption,
+} from '../options/shared.js';
 import { aliG, aliGAdjusted, aliGNesterov } from '../rules/alig.js';
-import type { Numbers, Rule } from '../rules/rule.js';
+import type { Rule } from '../rules/rule.js';
 import { stepOfOneGroup, type RuleStep } from './rule-step.js';
-import { checkSetting } from './settings.js';
 
-/** Hyper-parameters of ALI-G as users give them. */
-export interface AliGSettingOptions {
-  readonly maxLearningRate: number | null;
-  readonly momentum: number;
-  readonly epsilon: number;
-  readonly lowerBound: number;
-  readonly adjustedMomentum: boolean;
-}
-
-/** Which form of the rule these options ask for: without momentum there is no velocity. */
-function aliGRule({
-  momentum,
-  adjustedMomentum,
-}: Pick<AliGSettingOptions, 'momentum' | 'adjustedMomentum'>): Rule {
+/** Which form of the rule is asked for: without momentum there is no velocity. */
+export function aliGRule(momentum: number, adjustedMomentum: boolean): Rule {
   if (momentum === 0) return aliG;
   return adjustedMomentum ? aliGAdjusted : aliGNesterov;
 }
 
-/** The rule and its settings: checks all options and rounds them to float32. */
-export function aliGRuleSettings(
-  owner: string,
-  options: AliGSettingOptions,
-): Pick<RuleStep, 'rule' | 'settings'> & { readonly groupSettings: Numbers } {
-  const { fround } = Math;
-  const momentum = fround(checkSetting(owner, 'momentum', options.momentum));
-  const maxLearningRate = checkSetting(owner, 'maxLearningRate', options.maxLearningRate);
-  return {
-    rule: aliGRule({
-      momentum,
-      adjustedMomentum: checkSetting(owner, 'adjustedMomentum', options.adjustedMomentum),
-    }),
-    settings: {
-      momentum,
-      epsilon: fround(checkSetting(owner, 'epsilon', options.epsilon)),
-      lowerBound: fround(checkSetting(owner, 'lowerBound', options.lowerBound)),
-    },
-    groupSettings: { maxLearningRate: fround(maxLearningRate ?? Infinity) },
-  };
-}
+export const aliGStepOptions = {
+  /** Maximal learning rate (eta in the paper): at least 0, or null for none. Default: null. */
+  maxLearningRate: maxLearningRateOption(null),
+  /** Nesterov momentum (mu), 0 <= momentum < 1. Default: 0. */
+  momentum: momentumOption(0, "Nesterov's momentum"),
+  /** Added to the squared gradient norm (delta), at least 0. Default: 1e-5. */
+  epsilon: epsilonOption(1e-5, 'added to the squared gradient norm', 'delta'),
+  /** Lower bound of the loss, taken off before the division. Default: 0. */
+  lowerBound: numberOption(finite, { default: 0, meaning: 'smallest loss that can be reached' }),
+  /** Radius of the L2 ball that all parameters together are projected on, or null. Default: null. */
+  maxNorm: maxNormOption,
+  /** Velocities average gradients instead of steps. Default: false. */
+  adjustedMomentum: flagOption({ default: false, meaning: 'velocities average gradients' }),
+};
 
-/** Options of a step of its own, with the radius of the ball, null for none. */
-export interface AliGStepOptions extends AliGSettingOptions {
-  readonly maxNorm: number | null;
-}
+/** Hyper-parameters of {@link fusedAliGStep}, all float32. */
+export type FusedAliGStepSettings = GivenValues<typeof aliGStepOptions>;
 
-/** A step over parameters of one group; checks and rounds as {@link aliGRuleSettings}. */
-export function aliGStep(owner: string, options: AliGStepOptions): RuleStep {
-  const { rule, settings, groupSettings } = aliGRuleSettings(owner, options);
-  const maxNorm = Math.fround(checkSetting(owner, 'maxNorm', options.maxNorm) ?? Infinity);
-  return stepOfOneGroup(rule, settings, groupSettings, maxNorm);
+/** A step over parameters of one group: checks all options and rounds them to float32. */
+export function aliGStep(owner: string, given: FusedAliGStepSettings): RuleStep {
+  const values = completeValues(owner, { ...given }, aliGStepOptions, true);
+  const settings = float32Values(aliGStepOptions, values);
+  const rule = aliGRule(settings.momentum, values.adjustedMomentum);
+  return stepOfOneGroup(rule, settings, settings, settings.maxNorm);
 }

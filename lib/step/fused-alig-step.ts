@@ -19,27 +19,11 @@ import {
 } from './checks.js';
 import { whereNotFinite } from './non-finite.js';
 import { checkOutcome, type StepReport } from './report.js';
-import { aliGStep } from './alig-step.js';
+import { aliGStep, aliGStepOptions, type FusedAliGStepSettings } from './alig-step.js';
 import type { RuleStep } from './rule-step.js';
 import { checkOptionNames, shown } from './settings.js';
 
 const owner = 'fusedAliGStep';
-
-/** Hyper-parameters of {@link fusedAliGStep}, all float32. */
-export interface FusedAliGStepSettings {
-  /** Maximal learning rate (eta in the paper): at least 0, or null for none. Default: null. */
-  maxLearningRate?: number | null;
-  /** Nesterov momentum (mu), 0 <= momentum < 1. Default: 0. */
-  momentum?: number;
-  /** Added to the squared gradient norm (delta), at least 0. Default: 1e-5. */
-  epsilon?: number;
-  /** Lower bound of the loss, taken off before the division. Default: 0. */
-  lowerBound?: number;
-  /** Radius of the L2 ball that all parameters together are projected on, or null. Default: null. */
-  maxNorm?: number | null;
-  /** Velocities average gradients instead of steps. Default: false. */
-  adjustedMomentum?: boolean;
-}
 
 /** Options of {@link fusedAliGStep} over host arrays, which are changed in place. */
 export interface HostStepOptions extends FusedAliGStepSettings {
@@ -83,32 +67,8 @@ const optionNames = [
   'gradients',
   'velocities',
   'loss',
-  'maxLearningRate',
-  'momentum',
-  'epsilon',
-  'lowerBound',
-  'maxNorm',
-  'adjustedMomentum',
+  ...Object.keys(aliGStepOptions),
 ];
-
-function ruleStepOf(options: FusedAliGStepSettings): RuleStep {
-  const {
-    maxLearningRate = null,
-    momentum = 0,
-    epsilon = 1e-5,
-    lowerBound = 0,
-    adjustedMomentum = false,
-    maxNorm = null,
-  } = options;
-  return aliGStep(owner, {
-    maxLearningRate,
-    momentum,
-    epsilon,
-    lowerBound,
-    adjustedMomentum,
-    maxNorm,
-  });
-}
 
 function checkedVelocities(options: StepOptions, { rule }: RuleStep): readonly unknown[] | null {
   const { velocities, parameters } = options;
@@ -320,7 +280,7 @@ export function fusedAliGStep(
     );
   }
   checkList(`${owner}: gradients`, options.gradients, options.parameters.length);
-  const step = ruleStepOf(options);
+  const step = aliGStep(owner, options);
   if (isTensorStep(options)) return stepOverVariables(options, step);
   return isDeviceStep(options)
     ? stepOverDeviceBuffers(options, step)

@@ -1,74 +1,4 @@
 import { distance } from 'fastest-levenshtein';
-import * as z from 'zod/mini';
-
-/** A number that passes `test` after rounding to float32, which is how it is used. */
-function float32(rule: string, test: (value: number) => boolean) {
-  return z.number({ error: rule }).check(
-    z.refine((value) => {
-      const rounded = Math.fround(value);
-      return Number.isFinite(rounded) && test(rounded);
-    }, rule),
-  );
-}
-
-const positive = (value: number) => value > 0;
-const notNegative = (value: number) => value >= 0;
-const belowOne = (value: number) => value >= 0 && value < 1;
-const belowOneText = 'a number from 0 up to but not including 1';
-const notNegativeText = 'a number of 0 or more';
-const flag = z.boolean({ error: 'true or false' });
-const atLeastOne = (value: number) => value >= 1;
-
-/** What each setting may be; the text stands in error messages as "NAME must be TEXT". */
-export const settingSchemas = {
-  maxLearningRate: z.nullable(
-    float32(
-      'a number of 0 or more, or null for no maximal learning rate (ALI-G-infinity)',
-      notNegative,
-    ),
-  ),
-  learningRate: float32(notNegativeText, notNegative),
-  momentum: float32(belowOneText, belowOne),
-  dampening: float32('a number from 0 to 1', (value) => value >= 0 && value <= 1),
-  nesterov: flag,
-  beta1: float32(belowOneText, belowOne),
-  beta2: float32(belowOneText, belowOne),
-  decay: float32(belowOneText, belowOne),
-  epsilon: float32(notNegativeText, notNegative),
-  learningRateDecay: float32(notNegativeText, notNegative),
-  initialAccumulator: float32(notNegativeText, notNegative),
-  initialSquareAverage: float32(notNegativeText, notNegative),
-  centered: flag,
-  amsgrad: flag,
-  weightDecay: float32(notNegativeText, notNegative),
-  decoupledWeightDecay: flag,
-  maxGradientNorm: z.nullable(float32('a positive number, or null for no clipping', positive)),
-  lowerBound: float32('a finite number', () => true),
-  adjustedMomentum: flag,
-  maxNorm: z.nullable(float32('a positive number, or null for no constraint', positive)),
-  radius: float32('a positive number', positive),
-  power: float32(notNegativeText, notNegative),
-  beta: float32(belowOneText, belowOne),
-  biasCorrection: flag,
-  estimateLowerBound: flag,
-  proximalWeightDecay: flag,
-  optimalValue: float32('a finite number', () => true),
-  variant: z.enum(['constant', 'smoothIter'], { error: "'constant' or 'smoothIter'" }),
-  c: float32('a positive number', positive),
-  maxStepSize: z.nullable(float32('a positive number, or null for no bound', positive)),
-  gamma: float32('a number of 1 or more', atLeastOne),
-  batchesPerEpoch: float32('a number of 1 or more', atLeastOne),
-  initialStepSize: float32('a positive number', positive),
-  fraction: float32('a positive number', positive),
-  minLossFactor: float32(belowOneText, belowOne),
-  initFactor: float32(notNegativeText, notNegative),
-  minLossForgetTime: float32('a positive number', positive),
-  gradientTimeScale: float32('a number of 1 or more', atLeastOne),
-  varianceTimeScale: float32('a number of 1 or more', atLeastOne),
-  adamEpsilon: float32(notNegativeText, notNegative),
-  lower: z.nullable(float32('a finite number, or null for no lower bound', () => true)),
-  upper: z.nullable(float32('a finite number, or null for no upper bound', () => true)),
-};
 
 /** Names that other libraries give a setting, and what it is called here, by the optimiser. */
 const otherNames: Readonly<Record<string, string | readonly string[]>> = {
@@ -143,19 +73,6 @@ export function checkOptionNames(
         (right === undefined ? `its options are ${known.join(', ')}.` : `did you mean '${right}'?`),
     );
   }
-}
-
-/** Throws a RangeError that names the option, what it must be and what it was. */
-export function checkSetting<Name extends keyof typeof settingSchemas>(
-  owner: string,
-  name: Name,
-  value: unknown,
-): z.infer<(typeof settingSchemas)[Name]> {
-  const result = z.safeParse(settingSchemas[name], value);
-  if (result.success) return result.data as z.infer<(typeof settingSchemas)[Name]>;
-  throw new RangeError(
-    `${owner}: ${name} must be ${result.error.issues[0]!.message}, not ${shown(value)}.`,
-  );
 }
 
 /** Throws a RangeError unless the option is one of these texts; names them all. */

@@ -18,7 +18,7 @@ import { createOptimizer } from 'tfjs-alig';
 import { ImageBatches } from '../../experiments/data/augment.js';
 import { imageSize, loadMnist, readIdx } from '../../experiments/mnist/data.js';
 import { buildNetwork } from '../../experiments/mnist/network.js';
-import { optimizerChoices, type OptimizerName } from '../../experiments/mnist/optimizers.js';
+import { hyperParametersOf, optimizerNames } from '../../experiments/mnist/optimizers.js';
 import type {
   EpochRecord,
   LogRecord,
@@ -253,36 +253,44 @@ test.serial('Ctrl-C ends the training with a chart of what is there', async (t) 
   t.regex(other.errors, /log\.partial\.jsonl was begun with another configuration/);
 });
 
-test('every optimiser can be chosen, with hyper-parameters that it has', (t) => {
-  for (const [name, { hyperParameters, required, needsObjective }] of Object.entries(
-    optimizerChoices,
-  )) {
-    const values = { nesterov: false, variant: 'constant', maxStepSize: null };
-    const functions = needsObjective && { objective: () => 1 };
-    const flags = ['adjustedMomentum', 'centered', 'biasCorrection', 'estimateLowerBound'];
-    const wholes = ['gamma', 'batchesPerEpoch', 'gradientTimeScale', 'varianceTimeScale'];
-    for (const hyperParameter of hyperParameters) {
-      const usual = flags.includes(hyperParameter) || (wholes.includes(hyperParameter) ? 2 : 0.5);
-      const given = values as Record<string, unknown>;
-      const value = hyperParameter in given ? given[hyperParameter] : usual;
-      const options: Record<string, unknown> = {
-        ...(name === 'alig' && { maxLearningRate: 0.5 }),
+test.serial('every hyper-parameter of every optimiser has its option in the help', async (t) => {
+  const { output } = await trainMnist(['--help']);
+  for (const name of optimizerNames) {
+    for (const [each, option] of Object.entries(hyperParametersOf(name))) {
+      const flag = each.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+      const shown = option.default === true ? `--no-${flag}` : `--${flag}`;
+      t.regex(output, new RegExp(`^ +${shown} `, 'm'), `${name}: ${each}`);
+    }
+  }
+});
+
+test('every optimiser can be made with the hyper-parameters that it is said to have', (t) => {
+  for (const name of optimizerNames) {
+    const own = hyperParametersOf(name);
+    const required = Object.keys(own).filter((each) => own[each]!.required);
+    for (const [each, { kind, choices, range }] of Object.entries(own)) {
+      const number = range?.atLeast === 1 ? 2 : 0.5;
+      const value = kind === 'number' ? number : kind === 'flag' ? false : choices![0];
+      const optimizer = createOptimizer(name, {
         ...(name === 'sps' && { variant: 'constant' }),
-        ...(required && { [required]: 0.5 }),
-        ...functions,
-        [hyperParameter]: value,
-      };
-      const optimizer = createOptimizer(name as OptimizerName, options as never);
-      // The ball is a constraint of the optimiser, and no hyper-parameter.
-      if (hyperParameter !== 'maxNorm')
-        t.is<unknown, unknown>(optimizer.getConfig()[hyperParameter], value);
+        ...(name === 'polyak' || name === 'obermanprazeres' ? { objective: () => 1 } : {}),
+        ...Object.fromEntries(required.map((other) => [other, 0.5])),
+        [each]: value,
+      });
+      const config = optimizer.getConfig();
+      // The ball is a constraint of the optimiser.
+      if (each === 'maxNorm') t.like(config, { constraint: { config: { radius: value } } });
+      else t.is<unknown, unknown>(config[each], value);
       optimizer.dispose();
     }
-    const make = () => createOptimizer(name as OptimizerName, {});
-    if (required) t.throws(make, { message: new RegExp(`${required} is missing`) });
+    for (const each of required) {
+      t.throws(() => createOptimizer(name, {}), {
+        message: new RegExp(`${each} is missing`),
+      });
+    }
   }
-  const { message } = t.throws(() => createOptimizer('none' as OptimizerName, {}));
-  t.true(message.includes(`one of ${Object.keys(optimizerChoices).join(', ')}, not`), message);
+  const { message } = t.throws(() => createOptimizer('none' as 'alig', {} as never));
+  t.true(message.includes(`one of ${optimizerNames.join(', ')}, not`), message);
 });
 
 test.serial('another optimiser trains with the hyper-parameters that it was given', async (t) => {

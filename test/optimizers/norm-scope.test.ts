@@ -10,9 +10,8 @@ import {
   type OptimizersByName,
   type ParameterGroup,
 } from '../../lib/index.js';
-import { aliGRuleSettings } from '../../lib/step/alig-step.js';
+import { aliGStep } from '../../lib/step/alig-step.js';
 import { referenceStep } from '../../lib/step/reference.js';
-import { stepOfOneGroup } from '../../lib/step/rule-step.js';
 import { backendNames, engineOf, useBackend } from '../support/backends.js';
 import { randomNumbers } from '../support/random.js';
 import { savedToMemory } from '../support/saved-model.js';
@@ -230,8 +229,7 @@ for (const backend of ['tensorflow', 'cpu'] as const) {
       const parameters = numbers(1);
       const velocities = sizes.map((size) => new Float32Array(size));
       const project = () => {
-        const { rule, settings, groupSettings } = aliGRuleSettings('', options);
-        const step = stepOfOneGroup(rule, settings, groupSettings, radius);
+        const step = aliGStep('', { ...options, maxNorm: radius });
         referenceStep(
           parameters,
           parameters.map(() => null),
@@ -249,13 +247,9 @@ for (const backend of ['tensorflow', 'cpu'] as const) {
           [1, null],
           [null, 0.5],
         ] as const) {
-          const { rule, settings, groupSettings } = aliGRuleSettings('', {
-            ...options,
-            maxLearningRate,
-          });
           const own = <Value>(list: readonly Value[]) =>
             list.filter((_, i) => groupOf[i] === group);
-          const settled = stepOfOneGroup(rule, settings, groupSettings, Infinity);
+          const settled = aliGStep('', { ...options, maxLearningRate });
           referenceStep(own(parameters), own(gradients), own(velocities), loss, settled);
         }
         project();

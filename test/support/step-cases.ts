@@ -20,7 +20,7 @@ import type { Numbers, Rule } from '../../lib/rules/rule.js';
 import { sgd, sgdMomentum } from '../../lib/rules/sgd.js';
 import { yogi } from '../../lib/rules/yogi.js';
 import { sps, spsSmooth } from '../../lib/rules/sps.js';
-import { aliGStep, type AliGStepOptions } from '../../lib/step/alig-step.js';
+import { aliGStep, type FusedAliGStepSettings } from '../../lib/step/alig-step.js';
 import { MOST_SCALARS, type RuleStep } from '../../lib/step/rule-step.js';
 import { randomNumbers } from './random.js';
 
@@ -36,7 +36,7 @@ export interface StepCase {
   /** Default: 0.7. */
   readonly loss?: number;
   /** What differs from the default settings of ALI-G in {@link stepOf}. */
-  readonly settings?: Partial<AliGStepOptions>;
+  readonly settings?: FusedAliGStepSettings;
   /** Another rule than ALI-G. */
   readonly of?: RuleCase;
   /** Steps that are taken one after the other. Default: 3. */
