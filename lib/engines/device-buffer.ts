@@ -1,10 +1,10 @@
-import { addonState } from '#addon';
 import type { Addon, DeviceMemory } from '../platform/addon.js';
 import { isFloat32Array } from '../step/brands.js';
 import { shown } from '../step/settings.js';
+import { addonForSteps } from './addon.js';
 
 function addon(): Addon {
-  const state = addonState();
+  const state = addonForSteps();
   if (!state.addon) throw new Error(state.report);
   return state.addon;
 }

@@ -1,7 +1,7 @@
-import { addonState } from '#addon';
 import { lazyReport, RESULT_WORDS, unpackReport, type StepReport } from '../step/report.js';
 import { packGroups, packStep, smallestLossOf, type RuleStep } from '../step/rule-step.js';
 import { memoryOf, type DeviceBuffer } from './device-buffer.js';
+import { addonForSteps } from './addon.js';
 
 /**
  * Enqueues one step over arrays in the memory of a GPU, in place. Lists have one entry a tensor,
@@ -15,7 +15,7 @@ export function enqueueDeviceStep(
   loss: number,
   step: RuleStep,
 ): () => Int32Array {
-  const addonOrWhy = addonState();
+  const addonOrWhy = addonForSteps();
   if (!addonOrWhy.addon) throw new Error(addonOrWhy.report);
   const { addon } = addonOrWhy;
   const memory = addon.cudaStep(

@@ -1,8 +1,8 @@
-import { addonState } from '#addon';
 import { warnOnce } from '../platform/warn-once.js';
 import { referenceStep } from '../step/reference.js';
 import { reportOf, StepResult, type EngineName, type StepReport } from '../step/report.js';
 import { packGroups, packStep, smallestLossOf, type RuleStep } from '../step/rule-step.js';
+import { addonForSteps } from './addon.js';
 
 /**
  * One step over host arrays, in place: by the native add-on, or by the reference step in TypeScript
@@ -22,7 +22,7 @@ export function stepHostArrays(
     report: reportOf(result.fields, engine, smallestLossOf(step)),
     scalars: result.scalars,
   });
-  const found = addonState();
+  const found = addonForSteps();
   if (found.addon) {
     const words = packStep(step);
     found.addon.step(parameters, gradients, state, packGroups(step), loss, words, result.words);

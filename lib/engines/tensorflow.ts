@@ -1,7 +1,7 @@
 import { backend, scalar, tensor1d, type Tensor, type Variable } from '@tensorflow/tfjs-core';
-import { addonState } from '#addon';
 import { unpackReport, unpackScalars, wasWritten, type EngineName } from '../step/report.js';
 import { packGroups, packStep, smallestLossOf } from '../step/rule-step.js';
+import { addonForSteps } from './addon.js';
 import { changedShape, hostScalars, replaceValue, type TensorEngine } from './engine.js';
 
 /** What tfjs-node's backend has beyond tfjs's KernelBackend (nodejs_kernel_backend.ts). */
@@ -45,7 +45,7 @@ export function tensorFlowOp(): Registration {
 }
 
 function register(): Registration {
-  const state = addonState();
+  const state = addonForSteps();
   if (!state.addon) return { opName: null, problem: state.report };
   // They throw for a wrong value; out of the op it would come as a status of TensorFlow's.
   state.addon.getThreadCount();

@@ -1,6 +1,6 @@
 import { serialization } from '@tensorflow/tfjs-core';
 import { numberOption, mergedOptions } from '../options/option.js';
-import { epsilonOption, learningRateOption, notNegative } from '../options/shared.js';
+import { epsilonOption, learningRateOption, notNegative, ofGroup } from '../options/shared.js';
 import { adaGrad } from '../rules/adagrad.js';
 import { optimizerOf, type OptionsOf } from './description.js';
 import { givenLearningRateOptions } from './given-learning-rate.js';
@@ -28,7 +28,7 @@ export class AdaGrad extends optimizerOf({
     givenLearningRateOptions,
     {
       /** Keeps the step finite where the accumulator is small, at least 0. Default: 1e-10. */
-      epsilon: epsilonOption(1e-10, 'added to the root of the sum of squares'),
+      epsilon: ofGroup(epsilonOption(1e-10, 'added to the root of the sum of squares')),
       /**
        * Where epsilon is added: 'outsideSquareRoot' as in PyTorch, 'insideSquareRoot', or 'none' as in
        * TensorFlow 1. Default: 'outsideSquareRoot'.
@@ -39,6 +39,7 @@ export class AdaGrad extends optimizerOf({
         default: 0,
         meaning: 'by which the learning rate falls: 1 / (1 + decay * step)',
         label: 'learning-rate decay',
+        ofGroup: true,
       }),
       /** Where the sums of squares start, at least 0; 0.1 in TensorFlow. Default: 0. */
       initialAccumulator: numberOption(notNegative, {

@@ -1,6 +1,6 @@
 /** Options that Adam, AMSGrad, AdamW and Yogi share. */
 import { choiceOption, mergedOptions, type Values } from '../options/option.js';
-import { averageOption, averageWeight, epsilonOption } from '../options/shared.js';
+import { averageOption, averageWeight, epsilonOption, ofGroup } from '../options/shared.js';
 import type { Numbers } from '../rules/rule.js';
 import { givenLearningRateOptions } from './given-learning-rate.js';
 
@@ -22,16 +22,16 @@ export function placementOption(standard: AdamEpsilonPlacement) {
 
 const own = {
   /** Added to the root of the second moment, at least 0. Default: 1e-8. */
-  epsilon: epsilonOption(1e-8, 'added to the root of the second moment'),
+  epsilon: ofGroup(epsilonOption(1e-8, 'added to the root of the second moment')),
   /**
    * Whether epsilon is added 'beforeBiasCorrection', as in the paper's faster form and TensorFlow,
    * or 'afterBiasCorrection', as in PyTorch. Default: 'afterBiasCorrection'.
    */
   epsilonPlacement: placementOption('afterBiasCorrection'),
   /** Decay rate of the first moment, 0 <= beta1 < 1. Default: 0.9. */
-  beta1: averageOption(0.9, 'decay rate of the average of gradients'),
+  beta1: ofGroup(averageOption(0.9, 'decay rate of the average of gradients')),
   /** Decay rate of the second moment, 0 <= beta2 < 1. Default: 0.999. */
-  beta2: averageOption(0.999, 'decay rate of the average of squares'),
+  beta2: ofGroup(averageOption(0.999, 'decay rate of the average of squares')),
 };
 
 const merged = mergedOptions({}, givenLearningRateOptions, own);

@@ -7,6 +7,7 @@ import {
   learningRateOption,
   momentumOption,
   notNegative,
+  ofGroup,
 } from '../options/shared.js';
 import {
   rmsProp,
@@ -41,7 +42,7 @@ export class RmsProp extends optimizerOf({
     givenLearningRateOptions,
     {
       /** Keeps the step finite where the average is small, at least 0. Default: 1e-8. */
-      epsilon: epsilonOption(1e-8, 'added to the root of the average of squares'),
+      epsilon: ofGroup(epsilonOption(1e-8, 'added to the root of the average of squares')),
       /**
        * Where epsilon is added, and which library's momentum is used: 'outsideSquareRoot' (or 'none')
        * as in PyTorch, where the learning rate multiplies the momentum buffer, or 'insideSquareRoot' as
@@ -49,7 +50,7 @@ export class RmsProp extends optimizerOf({
        */
       epsilonPlacement: rootPlacementOption(),
       /** Decay rate of the averages (rho; PyTorch's alpha), 0 <= decay < 1. Default: 0.99. */
-      decay: averageOption(0.99, 'decay rate of the average of squares', 'rho'),
+      decay: ofGroup(averageOption(0.99, 'decay rate of the average of squares', 'rho')),
       /** Momentum (mu), 0 <= momentum < 1. Default: 0. */
       momentum: momentumOption(0),
       /** Whether the square of the average gradient is taken off the average square. Default: false. */

@@ -28,13 +28,18 @@ export class Sgd extends optimizerOf({
       /** How much less than 1 a gradient weighs in the momentum buffer, 0 to 1. Default: 0. */
       dampening: numberOption(
         { atLeast: 0, atMost: 1 },
-        { default: 0, meaning: 'how much less than 1 a gradient weighs in the momentum' },
+        {
+          default: 0,
+          meaning: 'how much less than 1 a gradient weighs in the momentum',
+          ofGroup: true,
+        },
       ),
       /** Nesterov's momentum; needs a positive momentum and no dampening. Default: false. */
       nesterov: flagOption({
         default: false,
         meaning: "Nesterov's form of the momentum",
         label: "Nesterov's momentum",
+        ofGroup: true,
       }),
     },
     givenLearningRateOptions,

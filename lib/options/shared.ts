@@ -1,5 +1,5 @@
 /** Ranges and options that more than one optimiser has. */
-import { numberOption, type RequiredOption } from './option.js';
+import { numberOption, type Option, type RequiredOption } from './option.js';
 
 export const finite = {};
 export const positive = { above: 0 } as const;
@@ -55,7 +55,7 @@ export function maxLearningRateOption<const Standard extends null | RequiredOpti
 
 /** Momentum of the given kind. */
 export function momentumOption(standard: number, meaning = 'momentum') {
-  return numberOption(belowOne, { default: standard, meaning, symbol: 'mu' });
+  return numberOption(belowOne, { default: standard, meaning, symbol: 'mu', ofGroup: true });
 }
 
 /** Weight decay that each group may have of its own. */
@@ -73,6 +73,11 @@ export function weightDecayOption(standard: number, meaning = 'weight decay') {
 /** The decay rate of a moving average. */
 export function averageOption(standard: number, meaning: string, symbol?: string) {
   return numberOption(belowOne, { default: standard, meaning, ...(symbol && { symbol }) });
+}
+
+/** The same option, of which a group of parameters may have a value of its own. */
+export function ofGroup<Value>(option: Option<Value>): Option<Value, 'ofGroup'> {
+  return { ...option, ofGroup: true };
 }
 
 /** What keeps a denominator from being 0. */

@@ -20,6 +20,17 @@ export interface Gpu {
   readonly memory: number;
 }
 
+/** What an add-on says of one of its rules. */
+export interface RuleLayout {
+  readonly name: string;
+  /** The names in order, with a comma and a space between them. */
+  readonly settings: string;
+  readonly groupSettings: string;
+  /** How many arrays of state it has, and how many sums. */
+  readonly states: number;
+  readonly sums: number;
+}
+
 /** The Node-API add-on: native/node/addon.cc. Lists are parallel: one entry a tensor. */
 export interface Addon {
   /** Version of the package that the add-on was compiled from. */
@@ -32,8 +43,8 @@ export interface Addon {
   /** How many of them a step over so many parameters takes. */
   threadsOf(elements: number): number;
   setThreadCount(count: number): void;
-  /** Names of the rules that the add-on was built with, by their numbers. */
-  readonly rules: readonly string[];
+  /** The rules that the add-on was built with, by their numbers. */
+  readonly rules: readonly RuleLayout[];
   /**
    * One step in place. `input` and `result` are laid out as native/engine/{step_input,report}.h
    * say; `state` has the rule's arrays of each tensor, one tensor after the other; `groups` is empty
@@ -106,7 +117,11 @@ export interface LoadAttempt {
 }
 
 export type AddonState =
-  | { readonly addon: Addon; readonly path: string }
+  | {
+      readonly addon: Addon;
+      readonly path: string;
+      /** How to get another one. */ readonly remedy: string;
+    }
   | { readonly addon: null; readonly attempts: readonly LoadAttempt[]; readonly report: string };
 
 const require = createRequire(runningFile);
@@ -150,7 +165,7 @@ function findAddon(): AddonState {
     try {
       const addon = require(path) as Addon;
       if (addon.version === packageVersion) {
-        return { addon, path };
+        return { addon, path, remedy: remedy() };
       }
       attempts.push({
         path,

@@ -14,8 +14,8 @@ import { defineRule, type Group } from './rule.js';
 
 const { fround } = Math;
 
-/** Hyper-parameters of all groups together. */
-export type AdaGradSettings = ClippingSettings &
+/** Hyper-parameters that a group may have of its own. */
+type AdaGradGroupSettings = LearningRateSettings &
   RootEpsilons & {
     readonly learningRateDecay: number;
   };
@@ -27,10 +27,10 @@ type Coefficients = RootEpsilons & {
 };
 
 function adaGradCoefficients(
-  { learningRateDecay, insideEpsilon, outsideEpsilon }: AdaGradSettings,
-  { settings, stepNumber }: Group<LearningRateSettings>,
+  { settings, stepNumber }: Group<AdaGradGroupSettings>,
   gradientScale: number,
 ): Coefficients {
+  const { learningRateDecay, insideEpsilon, outsideEpsilon } = settings;
   return {
     gradientScale: fround(gradientScale),
     weightDecay: settings.weightDecay,
@@ -45,20 +45,26 @@ function adaGradCoefficients(
  * with epsilon inside the root
  */
 export const adaGrad = defineRule<
-  AdaGradSettings,
-  LearningRateSettings,
+  ClippingSettings,
+  AdaGradGroupSettings,
   never,
   Coefficients,
   ClippingDecision
 >({
   ...givenLearningRate,
   name: 'adagrad',
-  settings: ['learningRateDecay', 'insideEpsilon', 'outsideEpsilon', 'maxGradientNorm'],
+  settings: ['maxGradientNorm'],
+  groupSettings: [
+    'learningRate',
+    'weightDecay',
+    'learningRateDecay',
+    'insideEpsilon',
+    'outsideEpsilon',
+  ],
   state: ['accumulator'],
   usesStepNumber: true,
 
-  coefficients: (settings, group, { gradientScale }) =>
-    adaGradCoefficients(settings, group, gradientScale),
+  coefficients: (_, group, { gradientScale }) => adaGradCoefficients(group, gradientScale),
 
   update(coefficients, gradient, parameter, state) {
     const { stepSize } = coefficients;
@@ -74,7 +80,7 @@ export const adaGrad = defineRule<
 
   portable(step) {
     const { decayed, ...decision } = portableGradients(step);
-    const coefficients = step.groups.map((group) => adaGradCoefficients(step.settings, group, 1));
+    const coefficients = step.groups.map((group) => adaGradCoefficients(group, 1));
     return {
       ...decision,
       update(tensor) {

@@ -22,16 +22,20 @@ import { defineRule, type Group, type Rule } from './rule.js';
 const { fround } = Math;
 
 /** Hyper-parameters of all groups together. */
-export type AdamSettings = ClippingSettings & {
+type AdamSettings = ClippingSettings & {
+  /** 1 or 0. */
+  readonly epsilonBeforeBiasCorrection: number;
+  /** 1 or 0. */
+  readonly decoupledWeightDecay: number;
+};
+
+/** Hyper-parameters that a group may have of its own. */
+type AdamGroupSettings = LearningRateSettings & {
   /** 1 - beta1; native/rules/moments.h says why it is not beta1. */
   readonly firstMomentWeight: number;
   /** 1 - beta2 */
   readonly secondMomentWeight: number;
   readonly epsilon: number;
-  /** 1 or 0. */
-  readonly epsilonBeforeBiasCorrection: number;
-  /** 1 or 0. */
-  readonly decoupledWeightDecay: number;
 };
 
 /** What the elements' formulas need of a group. */
@@ -70,10 +74,10 @@ export interface AdamForm {
 
 function adamCoefficients(
   settings: AdamSettings,
-  group: Group<LearningRateSettings>,
+  group: Group<AdamGroupSettings>,
   gradientScale: number,
 ): AdamCoefficients {
-  const { firstMomentWeight, secondMomentWeight, epsilon } = settings;
+  const { firstMomentWeight, secondMomentWeight, epsilon } = group.settings;
   const { learningRate, weightDecay } = group.settings;
   const stepSize = learningRate / sumOfWeights(firstMomentWeight, group.stepNumber);
   const rootCorrection = Math.sqrt(sumOfWeights(secondMomentWeight, group.stepNumber));
@@ -105,16 +109,16 @@ export function defineAdam({
   secondMoment,
   portableSecondMoment,
 }: AdamForm): Rule {
-  return defineRule<AdamSettings, LearningRateSettings, never, AdamCoefficients, ClippingDecision>({
+  return defineRule<AdamSettings, AdamGroupSettings, never, AdamCoefficients, ClippingDecision>({
     ...givenLearningRate,
     name,
-    settings: [
+    settings: ['epsilonBeforeBiasCorrection', 'decoupledWeightDecay', 'maxGradientNorm'],
+    groupSettings: [
+      'learningRate',
+      'weightDecay',
       'firstMomentWeight',
       'secondMomentWeight',
       'epsilon',
-      'epsilonBeforeBiasCorrection',
-      'decoupledWeightDecay',
-      'maxGradientNorm',
     ],
     state: ['firstMoment', 'secondMoment', ...(keepsMaximum ? ['maxSecondMoment'] : [])],
     usesStepNumber: true,

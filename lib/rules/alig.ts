@@ -16,8 +16,6 @@ const { fround } = Math;
 
 /** Hyper-parameters of all groups together. */
 export type AliGSettings = {
-  /** mu; the plain form has none. */
-  readonly momentum: number;
   /** Added to the squared gradient norm. */
   readonly epsilon: number;
   /** Of the loss, 0 in the paper. */
@@ -28,6 +26,8 @@ export type AliGSettings = {
 export type AliGGroupSettings = {
   /** eta; Infinity: none (ALI-G-infinity). */
   readonly maxLearningRate: number;
+  /** mu; the plain form has none. */
+  readonly momentum: number;
 };
 
 type Coefficients = {
@@ -45,6 +45,7 @@ function portableForm(
     gradient: tf.Tensor,
     stepSize: tf.Tensor,
     velocity: tf.Tensor,
+    momentum: number,
   ) => [parameter: tf.Tensor, velocity?: tf.Tensor],
 ): PortableDecision {
   const { epsilon, lowerBound } = settings;
@@ -70,7 +71,13 @@ function portableForm(
         ? tf.scalar(false, 'bool')
         : tf.greater(unclipped, tf.scalar(largestRate)),
     update({ parameter, gradient, state, group }) {
-      const [newParameter, velocity] = update(parameter, gradient, stepSizes[group]!, state[0]!);
+      const [newParameter, velocity] = update(
+        parameter,
+        gradient,
+        stepSizes[group]!,
+        state[0]!,
+        groups[group]!.settings.momentum,
+      );
       return { parameter: newParameter, state: velocity ? [velocity] : [] };
     },
   };
@@ -81,8 +88,8 @@ function stepSizeOf(unclipped: number, { maxLearningRate }: AliGGroupSettings): 
 }
 
 const stepSize = {
-  settings: ['momentum', 'epsilon', 'lowerBound'],
-  groupSettings: ['maxLearningRate'],
+  settings: ['epsilon', 'lowerBound'],
+  groupSettings: ['maxLearningRate', 'momentum'],
   scalars: [],
   sums: 1,
   usesLoss: true,
@@ -106,7 +113,8 @@ const stepSize = {
     };
   },
 
-  coefficients({ momentum }, group, { unclippedStepSize }) {
+  coefficients(_, group, { unclippedStepSize }) {
+    const { momentum } = group.settings;
     const size = stepSizeOf(unclippedStepSize, group.settings);
     return { stepSize: fround(size), momentum, stepMomentum: fround(size * momentum) };
   },
@@ -147,8 +155,7 @@ export const aliGNesterov = defineRule<
     }
   },
   portable: (step) =>
-    portableForm(step, (parameter, gradient, size, velocity) => {
-      const { momentum } = step.settings;
+    portableForm(step, (parameter, gradient, size, velocity, momentum) => {
       const change = tf.mul(gradient, size);
       const next = tf.sub(tf.mul(velocity, momentum), change);
       return [tf.add(tf.sub(parameter, change), tf.mul(next, momentum)), next];
@@ -176,8 +183,7 @@ export const aliGAdjusted = defineRule<
     }
   },
   portable: (step) =>
-    portableForm(step, (parameter, gradient, size, velocity) => {
-      const { momentum } = step.settings;
+    portableForm(step, (parameter, gradient, size, velocity, momentum) => {
       const change = tf.mul(gradient, size);
       const next = tf.sub(tf.mul(velocity, momentum), gradient);
       return [tf.add(tf.sub(parameter, change), tf.mul(next, tf.mul(size, momentum))), next];

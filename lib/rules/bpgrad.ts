@@ -16,8 +16,6 @@ const { fround } = Math;
 
 /** Hyper-parameters of all groups together. */
 type BPGradSettings = {
-  /** mu; the plain form has none. */
-  readonly momentum: number;
   /** Added to the norm |g|. */
   readonly epsilon: number;
 };
@@ -28,6 +26,8 @@ type BPGradGroupSettings = {
   readonly learningRate: number;
   /** lambda */
   readonly weightDecay: number;
+  /** mu; the plain form has none. */
+  readonly momentum: number;
 };
 
 type Coefficients = {
@@ -61,19 +61,19 @@ function portableForm({
     clipped: tf.scalar(false, 'bool'),
     sums: [norm.scaledSquares, penalty],
     update(tensor) {
-      const { learningRate } = groups[tensor.group]!.settings;
+      const { learningRate, momentum } = groups[tensor.group]!.settings;
       const step = tf.mul(decayed(tensor), tf.mul(stepSize, learningRate));
       const [old] = tensor.state;
       if (!old) return { parameter: tf.sub(tensor.parameter, step), state: [] };
-      const velocity = tf.sub(tf.mul(old, settings.momentum), step);
+      const velocity = tf.sub(tf.mul(old, momentum), step);
       return { parameter: tf.add(tensor.parameter, velocity), state: [velocity] };
     },
   };
 }
 
 const stepSize = {
-  settings: ['momentum', 'epsilon'],
-  groupSettings: ['learningRate', 'weightDecay'],
+  settings: ['epsilon'],
+  groupSettings: ['learningRate', 'weightDecay', 'momentum'],
   scalars: [],
   sums: 3,
   usesLoss: true,
@@ -95,7 +95,7 @@ const stepSize = {
     return { stepSize: size, unclippedStepSize: size, clipped: false };
   },
 
-  coefficients: ({ momentum }, { settings: { learningRate, weightDecay } }, decision) => ({
+  coefficients: (_, { settings: { learningRate, weightDecay, momentum } }, decision) => ({
     weightDecay,
     stepSize: fround(learningRate * decision.stepSize),
     momentum,

@@ -14,8 +14,6 @@ const { fround } = Math;
 
 /** Hyper-parameters of all groups together. */
 type DfwSettings = {
-  /** mu; the plain form has none. */
-  readonly momentum: number;
   /** Added to the denominator of gamma. */
   readonly epsilon: number;
 };
@@ -25,6 +23,8 @@ type DfwGroupSettings = {
   /** eta */
   readonly learningRate: number;
   readonly weightDecay: number;
+  /** mu; the plain form has none. */
+  readonly momentum: number;
 };
 
 type Coefficients = {
@@ -70,21 +70,21 @@ function portableForm({
     clipped: tf.notEqual(stepSize, unclippedStepSize),
     sums: [scaledSquares, decrease],
     update({ parameter, gradient, state, group }) {
-      const { learningRate, weightDecay } = groups[group]!.settings;
+      const { learningRate, weightDecay, momentum } = groups[group]!.settings;
       const decay = tf.mul(parameter, weightDecay);
       const direction = tf.add(decay, tf.mul(gradient, stepSize));
       const next = tf.sub(parameter, tf.mul(direction, learningRate));
       if (state.length === 0) return { parameter: next, state: [] };
       const velocityStep = tf.mul(tf.add(gradient, decay), tf.mul(stepSize, learningRate));
-      const velocity = tf.sub(tf.mul(state[0]!, settings.momentum), velocityStep);
-      return { parameter: tf.add(next, tf.mul(velocity, settings.momentum)), state: [velocity] };
+      const velocity = tf.sub(tf.mul(state[0]!, momentum), velocityStep);
+      return { parameter: tf.add(next, tf.mul(velocity, momentum)), state: [velocity] };
     },
   };
 }
 
 const stepSize = {
-  settings: ['momentum', 'epsilon'],
-  groupSettings: ['learningRate', 'weightDecay'],
+  settings: ['epsilon'],
+  groupSettings: ['learningRate', 'weightDecay', 'momentum'],
   scalars: [],
   sums: 3,
   usesLoss: true,
@@ -110,7 +110,7 @@ const stepSize = {
     };
   },
 
-  coefficients({ momentum }, { settings: { learningRate, weightDecay } }, decision) {
+  coefficients(_, { settings: { learningRate, weightDecay, momentum } }, decision) {
     return {
       learningRate,
       weightDecay,

@@ -51,7 +51,6 @@ export function decayedGradient(
 
 /** The parts of such a rule that do not depend on its formula. */
 export const givenLearningRate = {
-  groupSettings: ['learningRate', 'weightDecay'],
   scalars: [],
   sums: 1,
   usesLoss: false,

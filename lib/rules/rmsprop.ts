@@ -22,14 +22,18 @@ import { defineRule, type Group, type Rule } from './rule.js';
 const { fround } = Math;
 
 /** Hyper-parameters of all groups together. */
-export type RmsPropSettings = ClippingSettings &
+type RmsPropSettings = ClippingSettings & {
+  /** 1: b = mu b + eta g / d, 0: b = mu b + g / d. */
+  readonly rateInsideMomentum: number;
+};
+
+/** Hyper-parameters that a group may have of its own. */
+type RmsPropGroupSettings = LearningRateSettings &
   RootEpsilons & {
     /** 1 - rho */
     readonly averageWeight: number;
     /** mu */
     readonly momentum: number;
-    /** 1: b = mu b + eta g / d, 0: b = mu b + g / d. */
-    readonly rateInsideMomentum: number;
   };
 
 type Coefficients = RootEpsilons & {
@@ -54,10 +58,10 @@ type Coefficients = RootEpsilons & {
 function defineRmsProp(centered: boolean, hasMomentum: boolean): Rule {
   function coefficientsOf(
     settings: RmsPropSettings,
-    group: Group<LearningRateSettings>,
+    group: Group<RmsPropGroupSettings>,
     gradientScale: number,
   ): Coefficients {
-    const { averageWeight, insideEpsilon, outsideEpsilon, momentum } = settings;
+    const { averageWeight, insideEpsilon, outsideEpsilon, momentum } = group.settings;
     const { learningRate, weightDecay } = group.settings;
     const inside = !hasMomentum || settings.rateInsideMomentum !== 0;
     return {
@@ -73,16 +77,17 @@ function defineRmsProp(centered: boolean, hasMomentum: boolean): Rule {
     };
   }
 
-  return defineRule<RmsPropSettings, LearningRateSettings, never, Coefficients, ClippingDecision>({
+  return defineRule<RmsPropSettings, RmsPropGroupSettings, never, Coefficients, ClippingDecision>({
     ...givenLearningRate,
     name: `rmsprop${centered ? '-centered' : ''}${hasMomentum ? '-momentum' : ''}`,
-    settings: [
+    settings: ['rateInsideMomentum', 'maxGradientNorm'],
+    groupSettings: [
+      'learningRate',
+      'weightDecay',
       'averageWeight',
       'insideEpsilon',
       'outsideEpsilon',
       'momentum',
-      'rateInsideMomentum',
-      'maxGradientNorm',
     ],
     state: [
       'squareAverage',

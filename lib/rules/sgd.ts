@@ -30,6 +30,7 @@ export const sgd = defineRule<
   ...givenLearningRate,
   name: 'sgd',
   settings: ['maxGradientNorm'],
+  groupSettings: ['learningRate', 'weightDecay'],
   state: [],
   usesStepNumber: false,
 
@@ -60,8 +61,8 @@ export const sgd = defineRule<
   },
 });
 
-/** Hyper-parameters of all groups together. */
-export type SgdMomentumSettings = ClippingSettings & {
+/** Hyper-parameters that a group may have of its own. */
+type SgdMomentumGroupSettings = LearningRateSettings & {
   /** mu */
   readonly momentum: number;
   readonly dampening: number;
@@ -80,10 +81,10 @@ type MomentumCoefficients = Coefficients & {
 };
 
 function momentumCoefficients(
-  { momentum, dampening, nesterov }: SgdMomentumSettings,
-  { settings, stepNumber }: Group<LearningRateSettings>,
+  { settings, stepNumber }: Group<SgdMomentumGroupSettings>,
   gradientScale: number,
 ): MomentumCoefficients {
+  const { momentum, dampening, nesterov } = settings;
   return {
     gradientScale: fround(gradientScale),
     weightDecay: settings.weightDecay,
@@ -100,20 +101,20 @@ function momentumCoefficients(
  * momentum w = w - eta (g + mu b)
  */
 export const sgdMomentum = defineRule<
-  SgdMomentumSettings,
-  LearningRateSettings,
+  ClippingSettings,
+  SgdMomentumGroupSettings,
   never,
   MomentumCoefficients,
   ClippingDecision
 >({
   ...givenLearningRate,
   name: 'sgd-momentum',
-  settings: ['momentum', 'dampening', 'nesterov', 'maxGradientNorm'],
+  settings: ['maxGradientNorm'],
+  groupSettings: ['learningRate', 'weightDecay', 'momentum', 'dampening', 'nesterov'],
   state: ['momentumBuffer'],
   usesStepNumber: true,
 
-  coefficients: (settings, group, { gradientScale }) =>
-    momentumCoefficients(settings, group, gradientScale),
+  coefficients: (_, group, { gradientScale }) => momentumCoefficients(group, gradientScale),
 
   update(coefficients, gradient, parameter, state) {
     const { learningRate, momentum, newShare, gradientShare, bufferShare } = coefficients;
@@ -129,7 +130,7 @@ export const sgdMomentum = defineRule<
 
   portable(step) {
     const { decayed, ...decision } = portableGradients(step);
-    const coefficients = step.groups.map((group) => momentumCoefficients(step.settings, group, 1));
+    const coefficients = step.groups.map((group) => momentumCoefficients(group, 1));
     return {
       ...decision,
       update(tensor) {

@@ -20,6 +20,9 @@ struct ErasedStep {
 
 struct RuleFunctions {
   const char* name;
+  // Names, with commas between them.
+  const char* settings;
+  const char* groupSettings;
   std::size_t settingsWords;
   std::size_t groupWords;
   int states;
@@ -68,6 +71,8 @@ constexpr RuleFunctions functionsOf() {
   static_assert(Rule::kStates <= kMostStates && Rule::kSums >= 1 && Rule::kSums <= kMostSums,
                 "the engines' arrays are that long");
   return {Rule::kName,
+          Rule::Settings::kNames,
+          Rule::GroupSettings::kNames,
           sizeof(typename Rule::Settings) / sizeof(float),
           sizeof(Group<Rule>) / sizeof(float),
           Rule::kStates,

@@ -158,17 +158,27 @@ Napi::Array instructionSets(Napi::Env env) {
   return names;
 }
 
-Napi::Array ruleNames(Napi::Env env) {
-  const auto names = Napi::Array::New(env, kRules);
-  for (std::uint32_t i = 0; i < kRules; ++i) names.Set(i, ruleFunctions()[i].name);
-  return names;
+// What a rule was built as: lib/engines/addon.ts compares it with the rule in TypeScript.
+Napi::Array ruleLayouts(Napi::Env env) {
+  const auto layouts = Napi::Array::New(env, kRules);
+  for (std::uint32_t i = 0; i < kRules; ++i) {
+    const RuleFunctions& rule = ruleFunctions()[i];
+    const auto layout = Napi::Object::New(env);
+    layout.Set("name", rule.name);
+    layout.Set("settings", rule.settings);
+    layout.Set("groupSettings", rule.groupSettings);
+    layout.Set("states", rule.states);
+    layout.Set("sums", rule.sums);
+    layouts.Set(i, layout);
+  }
+  return layouts;
 }
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   pinThisLibrary();
   exports.Set("version", TFJS_ALIG_VERSION);
   exports.Set("instructionSets", instructionSets(env));
-  exports.Set("rules", ruleNames(env));
+  exports.Set("rules", ruleLayouts(env));
   const auto add = [&](const char* name, Napi::Value (*callback)(const Napi::CallbackInfo&)) {
     exports.Set(name, Napi::Function::New(env, callback, name));
   };

@@ -8,14 +8,19 @@
 
 namespace tfjs_alig {
 
+struct AdaGradGroupSettings {
+  TFJS_ALIG_FLOATS(learningRate,  // eta
+                   weightDecay,   // lambda
+                   learningRateDecay,
+                   insideEpsilon,  // one of the two epsilons is 0
+                   outsideEpsilon);
+};
+
 // g = g + lambda w;  v = v + g^2;  w = w - eta / (1 + (t - 1) decay) g / (sqrt(v) + epsilon), or
 // with epsilon inside the root
-struct AdaGrad : GivenLearningRate<AdaGrad> {
+struct AdaGrad : GivenLearningRate<AdaGrad, AdaGradGroupSettings> {
   struct Settings {
-    float learningRateDecay;
-    float insideEpsilon;  // one of the two epsilons is 0
-    float outsideEpsilon;
-    float maxGradientNorm;
+    TFJS_ALIG_FLOATS(maxGradientNorm);
   };
   struct Coefficients {
     float gradientScale;
@@ -27,15 +32,15 @@ struct AdaGrad : GivenLearningRate<AdaGrad> {
   static constexpr const char* kName = "adagrad";
   static constexpr int kStates = 1;
 
-  static TFJS_ALIG_FORMULA Coefficients coefficients(const Settings& settings,
-                                                     const Group<AdaGrad>& group,
+  static TFJS_ALIG_FORMULA Coefficients coefficients(const Settings&, const Group<AdaGrad>& group,
                                                      const Decision& decision) {
     const double stepsBefore = static_cast<double>(group.stepNumber) - 1.0;
-    const double rate = group.settings.learningRate;
-    const double decay = settings.learningRateDecay;
-    return {static_cast<float>(decision.gradientScale), group.settings.weightDecay,
-            static_cast<float>(rate / (1.0 + stepsBefore * decay)), settings.insideEpsilon,
-            settings.outsideEpsilon};
+    const AdaGradGroupSettings& own = group.settings;
+    const double rate = own.learningRate;
+    const double decay = own.learningRateDecay;
+    return {static_cast<float>(decision.gradientScale), own.weightDecay,
+            static_cast<float>(rate / (1.0 + stepsBefore * decay)), own.insideEpsilon,
+            own.outsideEpsilon};
   }
 
   static TFJS_ALIG_FORMULA void update(const Coefficients& coefficients, float gradient,

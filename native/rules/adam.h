@@ -10,19 +10,24 @@
 
 namespace tfjs_alig {
 
+struct AdamGroupSettings {
+  TFJS_ALIG_FLOATS(learningRate,        // eta
+                   weightDecay,         // lambda
+                   firstMomentWeight,   // 1 - beta1
+                   secondMomentWeight,  // 1 - beta2
+                   epsilon);
+};
+
 // g = g + lambda w, or decoupled w = (1 - eta lambda) w;  m = beta1 m + (1 - beta1) g;  v = the
 // form's;  w = w - eta / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon), or with epsilon
 // before the bias correction w = w - eta sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + epsilon)
 template <class Form>
-struct AdamOf : GivenLearningRate<Form> {
-  using typename GivenLearningRate<Form>::Decision;
+struct AdamOf : GivenLearningRate<Form, AdamGroupSettings> {
+  using typename GivenLearningRate<Form, AdamGroupSettings>::Decision;
   struct Settings {
-    float firstMomentWeight;   // 1 - beta1
-    float secondMomentWeight;  // 1 - beta2
-    float epsilon;
-    float epsilonBeforeBiasCorrection;  // 1 or 0
-    float decoupledWeightDecay;         // 1 or 0
-    float maxGradientNorm;
+    TFJS_ALIG_FLOATS(epsilonBeforeBiasCorrection,  // 1 or 0
+                     decoupledWeightDecay,         // 1 or 0
+                     maxGradientNorm);
   };
   struct Coefficients {
     float gradientScale;
@@ -38,25 +43,25 @@ struct AdamOf : GivenLearningRate<Form> {
   static TFJS_ALIG_FORMULA Coefficients coefficients(const Settings& settings,
                                                      const Group<Form>& group,
                                                      const Decision& decision) {
-    const double rate = group.settings.learningRate;
+    const AdamGroupSettings& own = group.settings;
+    const double rate = own.learningRate;
     // Not by averagingOf and sumOfWeights: nvcc 13.0 then spills a register of the decision
     // (sm_90).
-    const double beta1 = 1.0 - static_cast<double>(settings.firstMomentWeight);
-    const double beta2 = 1.0 - static_cast<double>(settings.secondMomentWeight);
+    const double beta1 = 1.0 - static_cast<double>(own.firstMomentWeight);
+    const double beta2 = 1.0 - static_cast<double>(own.secondMomentWeight);
     const double stepSize = rate / (1.0 - integerPower(beta1, group.stepNumber));
     const double rootCorrection = std::sqrt(1.0 - integerPower(beta2, group.stepNumber));
     const bool before = settings.epsilonBeforeBiasCorrection != 0.0f;
     const bool decoupled = settings.decoupledWeightDecay != 0.0f;
-    const double shrinkage =
-        decoupled ? rate * static_cast<double>(group.settings.weightDecay) : 0.0;
+    const double shrinkage = decoupled ? rate * static_cast<double>(own.weightDecay) : 0.0;
     return {static_cast<float>(decision.gradientScale),
-            decoupled ? 0.0f : group.settings.weightDecay,
+            decoupled ? 0.0f : own.weightDecay,
             static_cast<float>(1.0 - shrinkage),
-            {static_cast<float>(beta1), settings.firstMomentWeight},
-            {static_cast<float>(beta2), settings.secondMomentWeight},
+            {static_cast<float>(beta1), own.firstMomentWeight},
+            {static_cast<float>(beta2), own.secondMomentWeight},
             static_cast<float>(before ? stepSize * rootCorrection : stepSize),
             static_cast<float>(before ? 1.0 : 1.0 / rootCorrection),
-            settings.epsilon};
+            own.epsilon};
   }
 
   static TFJS_ALIG_FORMULA void update(const Coefficients& coefficients, float gradient,

@@ -13,12 +13,12 @@ namespace tfjs_alig {
 template <class Form>
 struct AliGStepSize {
   struct Settings {
-    float momentum;    // mu
-    float epsilon;     // added to the squared gradient norm
-    float lowerBound;  // of the loss, 0 in the paper
+    TFJS_ALIG_FLOATS(epsilon,      // added to the squared gradient norm
+                     lowerBound);  // of the loss, 0 in the paper
   };
   struct GroupSettings {
-    float maximalLearningRate;  // eta; infinity: none (ALI-G-infinity)
+    TFJS_ALIG_FLOATS(maxLearningRate,  // eta; infinity: none (ALI-G-infinity)
+                     momentum);        // mu; the plain form has none
   };
   using Measuring = NoFloats;
   struct Coefficients {
@@ -35,7 +35,7 @@ struct AliGStepSize {
   static constexpr bool kUsesLoss = true;
 
   static TFJS_ALIG_FORMULA double stepSize(double unclipped, const GroupSettings& group) {
-    const double maximal = group.maximalLearningRate;
+    const double maximal = group.maxLearningRate;
     return unclipped > maximal ? maximal : unclipped;
   }
 
@@ -46,7 +46,7 @@ struct AliGStepSize {
     const double denominator = sums[0] + static_cast<double>(step.settings.epsilon);
     bool bounded = true;
     for (int i = 0; i < step.groupCount; ++i) {
-      if (std::isinf(step.groups[i].settings.maximalLearningRate)) bounded = false;
+      if (std::isinf(step.groups[i].settings.maxLearningRate)) bounded = false;
     }
     Decision decision;
     if (denominator == 0.0 && (numerator == 0.0 || !bounded)) {
@@ -58,7 +58,7 @@ struct AliGStepSize {
     }
     decision.clipped = false;
     for (int i = 0; i < step.groupCount; ++i) {
-      if (decision.unclippedStepSize > step.groups[i].settings.maximalLearningRate) {
+      if (decision.unclippedStepSize > step.groups[i].settings.maxLearningRate) {
         decision.clipped = true;
       }
     }
@@ -68,12 +68,12 @@ struct AliGStepSize {
     return decision;
   }
 
-  static TFJS_ALIG_FORMULA Coefficients coefficients(const Settings& settings,
-                                                     const Group<Form>& group,
+  static TFJS_ALIG_FORMULA Coefficients coefficients(const Settings&, const Group<Form>& group,
                                                      const Decision& decision) {
     const double size = stepSize(decision.unclippedStepSize, group.settings);
-    return {static_cast<float>(size), settings.momentum,
-            static_cast<float>(size * static_cast<double>(settings.momentum))};
+    const float momentum = group.settings.momentum;
+    return {static_cast<float>(size), momentum,
+            static_cast<float>(size * static_cast<double>(momentum))};
   }
 };
 

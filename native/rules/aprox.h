@@ -14,10 +14,10 @@ struct Aprox {
   static constexpr const char* kName = "aprox";
   static constexpr int kStates = 0;
   struct Settings {
-    float rateFactor;  // t^-power, which the caller computes: it takes a power
+    TFJS_ALIG_FLOATS(rateFactor);  // t^-power, which the caller computes: it takes a power
   };
   struct GroupSettings {
-    float learningRate;  // alpha
+    TFJS_ALIG_FLOATS(learningRate);  // alpha
   };
   using Measuring = NoFloats;
   struct Coefficients {

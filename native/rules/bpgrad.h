@@ -13,12 +13,13 @@ namespace tfjs_alig {
 template <class Form>
 struct BPGradStepSize {
   struct Settings {
-    float momentum;  // mu
-    float epsilon;   // added to the norm |g|
+    TFJS_ALIG_FLOATS(epsilon);  // added to the norm |g|
   };
   struct GroupSettings {
-    float learningRate;  // eta
-    float weightDecay;   // lambda: lambda / 2 |w|^2 is part of the loss, lambda w of the gradient
+    TFJS_ALIG_FLOATS(
+        learningRate,  // eta
+        weightDecay,   // lambda: lambda / 2 |w|^2 is part of the loss, lambda w of the gradient
+        momentum);     // mu; the plain form has none
   };
   struct Measuring {
     float weightDecay;
@@ -58,13 +59,12 @@ struct BPGradStepSize {
     return {stepSize, stepSize, false};
   }
 
-  static TFJS_ALIG_FORMULA Coefficients coefficients(const Settings& settings,
-                                                     const Group<Form>& group,
+  static TFJS_ALIG_FORMULA Coefficients coefficients(const Settings&, const Group<Form>& group,
                                                      const Decision& decision) {
     const GroupSettings& own = group.settings;
     return {own.weightDecay,
             static_cast<float>(static_cast<double>(own.learningRate) * decision.stepSize),
-            settings.momentum};
+            own.momentum};
   }
 };
 

@@ -16,12 +16,12 @@ namespace tfjs_alig {
 template <class Form>
 struct DfwStepSize {
   struct Settings {
-    float momentum;  // mu
-    float epsilon;   // added to the denominator of gamma
+    TFJS_ALIG_FLOATS(epsilon);  // added to the denominator of gamma
   };
   struct GroupSettings {
-    float learningRate;  // eta
-    float weightDecay;
+    TFJS_ALIG_FLOATS(learningRate,  // eta
+                     weightDecay,
+                     momentum);  // mu; the plain form has none
   };
   struct Measuring {
     float weightDecay;
@@ -62,12 +62,10 @@ struct DfwStepSize {
     return {stepSize, unclipped, stepSize != unclipped};
   }
 
-  static TFJS_ALIG_FORMULA Coefficients coefficients(const Settings& settings,
-                                                     const Group<Form>& group,
+  static TFJS_ALIG_FORMULA Coefficients coefficients(const Settings&, const Group<Form>& group,
                                                      const Decision& decision) {
     const GroupSettings& own = group.settings;
-    return {own.learningRate, own.weightDecay, static_cast<float>(decision.stepSize),
-            settings.momentum,
+    return {own.learningRate, own.weightDecay, static_cast<float>(decision.stepSize), own.momentum,
             static_cast<float>(static_cast<double>(own.learningRate) * decision.stepSize)};
   }
 };

@@ -8,13 +8,16 @@
 
 namespace tfjs_alig {
 
-// The settings of such a rule hold maxGradientNorm (c; infinity: none).
-template <class Form>
+struct LearningRateSettings {
+  TFJS_ALIG_FLOATS(learningRate,  // eta
+                   weightDecay);  // lambda
+};
+
+// The settings of such a rule hold maxGradientNorm (c; infinity: none), those of a group begin with
+// the LearningRateSettings.
+template <class Form, class FormGroupSettings = LearningRateSettings>
 struct GivenLearningRate {
-  struct GroupSettings {
-    float learningRate;  // eta
-    float weightDecay;   // lambda
-  };
+  using GroupSettings = FormGroupSettings;
   using Measuring = NoFloats;
   struct Decision {
     double stepSize;           // mean learning rate of the groups

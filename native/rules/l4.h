@@ -13,7 +13,8 @@
 namespace tfjs_alig {
 
 struct L4GroupSettings {
-  float weightDecay;  // lambda: lambda / 2 |w|^2 is part of the loss, lambda w of the gradient
+  TFJS_ALIG_FLOATS(
+      weightDecay);  // lambda: lambda / 2 |w|^2 is part of the loss, lambda w of the gradient
 };
 
 // What both forms share. Sum 1 is <v, m>, sum 2 is lambda / 2 |w|^2. Bias corrections are factors
@@ -64,12 +65,12 @@ struct L4StepSize {
 };
 
 struct L4MomSettings {
-  float fraction;           // alpha
-  float minLossFactor;      // gamma
-  float initFactor;         // gamma_0: of the first loss, as the first minLoss
-  float minLossForgetTime;  // tau
-  float epsilon;            // added to <v, m>
-  float gradientTimeScale;  // 1 / (1 - beta)
+  TFJS_ALIG_FLOATS(fraction,            // alpha
+                   minLossFactor,       // gamma
+                   initFactor,          // gamma_0: of the first loss, as the first minLoss
+                   minLossForgetTime,   // tau
+                   epsilon,             // added to <v, m>
+                   gradientTimeScale);  // 1 / (1 - beta)
 };
 
 // m = beta m + (1 - beta) (g + lambda w);  v = m / (1 - beta^t);  w = w - eta v
@@ -118,14 +119,14 @@ struct L4Mom : L4StepSize<L4Mom, L4MomSettings> {
 };
 
 struct L4AdamSettings {
-  float fraction;           // alpha
-  float minLossFactor;      // gamma
-  float initFactor;         // gamma_0: of the first loss, as the first minLoss
-  float minLossForgetTime;  // tau
-  float epsilon;            // added to <v, m>
-  float gradientTimeScale;  // 1 / (1 - beta1)
-  float varianceTimeScale;  // 1 / (1 - beta2)
-  float adamEpsilon;        // added to the root of the averaged squares
+  TFJS_ALIG_FLOATS(fraction,           // alpha
+                   minLossFactor,      // gamma
+                   initFactor,         // gamma_0: of the first loss, as the first minLoss
+                   minLossForgetTime,  // tau
+                   epsilon,            // added to <v, m>
+                   gradientTimeScale,  // 1 / (1 - beta1)
+                   varianceTimeScale,  // 1 / (1 - beta2)
+                   adamEpsilon);       // added to the root of the averaged squares
 };
 
 // m = beta1 m + (1 - beta1) g;  s = beta2 s + (1 - beta2) g^2, g with lambda w;

@@ -86,12 +86,12 @@ struct Momo {
   static constexpr const char* kName = "momo";
   static constexpr int kStates = 1;
   struct Settings {
-    float learningRate;        // alpha
-    float averageWeight;       // 1 - beta
-    float lowerBound;          // f*
-    float biasCorrection;      // 1: averages start at 0; 0: at the first gradient and loss
-    float estimateLowerBound;  // 1 or 0
-    float weightDecay;         // lambda
+    TFJS_ALIG_FLOATS(learningRate,    // alpha
+                     averageWeight,   // 1 - beta
+                     lowerBound,      // f*
+                     biasCorrection,  // 1: averages start at 0; 0: at the first gradient and loss
+                     estimateLowerBound,  // 1 or 0
+                     weightDecay);        // lambda
   };
   using GroupSettings = NoFloats;
   using Measuring = Averaging;
@@ -154,14 +154,14 @@ struct MomoAdam {
   static constexpr const char* kName = "momoadam";
   static constexpr int kStates = 2;
   struct Settings {
-    float learningRate;         // alpha
-    float averageWeight;        // 1 - beta1
-    float secondMomentWeight;   // 1 - beta2
-    float epsilon;              // added to the root of v
-    float lowerBound;           // f*
-    float estimateLowerBound;   // 1 or 0
-    float weightDecay;          // lambda
-    float proximalWeightDecay;  // 1, or 0: decoupled
+    TFJS_ALIG_FLOATS(learningRate,          // alpha
+                     averageWeight,         // 1 - beta1
+                     secondMomentWeight,    // 1 - beta2
+                     epsilon,               // added to the root of v
+                     lowerBound,            // f*
+                     estimateLowerBound,    // 1 or 0
+                     weightDecay,           // lambda
+                     proximalWeightDecay);  // 1, or 0: decoupled
   };
   using GroupSettings = NoFloats;
   struct Measuring {

@@ -10,20 +10,25 @@
 
 namespace tfjs_alig {
 
+struct RmsPropGroupSettings {
+  TFJS_ALIG_FLOATS(learningRate,   // eta
+                   weightDecay,    // lambda
+                   averageWeight,  // 1 - rho
+                   insideEpsilon,  // one of the two epsilons is 0
+                   outsideEpsilon,
+                   momentum);  // mu; of the forms without it unused
+};
+
 // g = g + lambda w;  v = rho v + (1 - rho) g^2;  d = sqrt(v) + epsilon, or with epsilon inside the
 // root;  w = w - eta g / d
 // Centered: a = rho a + (1 - rho) g, and v - a^2 in place of v.
 // With momentum: b = mu b + g / d and w = w - eta b, or b = mu b + eta g / d and w = w - b.
 template <bool kCentered, bool kHasMomentum>
-struct RmsPropOf : GivenLearningRate<RmsPropOf<kCentered, kHasMomentum>> {
-  using typename GivenLearningRate<RmsPropOf>::Decision;
+struct RmsPropOf : GivenLearningRate<RmsPropOf<kCentered, kHasMomentum>, RmsPropGroupSettings> {
+  using typename GivenLearningRate<RmsPropOf, RmsPropGroupSettings>::Decision;
   struct Settings {
-    float averageWeight;  // 1 - rho
-    float insideEpsilon;  // one of the two epsilons is 0
-    float outsideEpsilon;
-    float momentum;            // mu
-    float rateInsideMomentum;  // 1: b = mu b + eta g / d, 0: b = mu b + g / d
-    float maxGradientNorm;
+    TFJS_ALIG_FLOATS(rateInsideMomentum,  // 1: b = mu b + eta g / d, 0: b = mu b + g / d
+                     maxGradientNorm);
   };
   struct Coefficients {
     float gradientScale;
@@ -43,15 +48,16 @@ struct RmsPropOf : GivenLearningRate<RmsPropOf<kCentered, kHasMomentum>> {
   static TFJS_ALIG_FORMULA Coefficients coefficients(const Settings& settings,
                                                      const Group<RmsPropOf>& group,
                                                      const Decision& decision) {
+    const RmsPropGroupSettings& own = group.settings;
     const bool inside = !kHasMomentum || settings.rateInsideMomentum != 0.0f;
     return {static_cast<float>(decision.gradientScale),
-            group.settings.weightDecay,
-            averagingOf(settings.averageWeight),
-            settings.insideEpsilon,
-            settings.outsideEpsilon,
-            settings.momentum,
-            inside ? group.settings.learningRate : 1.0f,
-            inside ? 1.0f : group.settings.learningRate};
+            own.weightDecay,
+            averagingOf(own.averageWeight),
+            own.insideEpsilon,
+            own.outsideEpsilon,
+            own.momentum,
+            inside ? own.learningRate : 1.0f,
+            inside ? 1.0f : own.learningRate};
   }
 
   static TFJS_ALIG_FORMULA void update(const Coefficients& coefficients, float gradient,

@@ -4,8 +4,9 @@
 // chunks or devices. A rule has
 //
 //   kName            its name, the same in lib/rules
-//   Settings         floats: hyper-parameters, the same for all parameters
-//   GroupSettings    floats: hyper-parameters that a group of parameters may have of its own
+//   Settings         floats (TFJS_ALIG_FLOATS): hyper-parameters, the same for all parameters, with
+//                    the names that lib/rules has
+//   GroupSettings    the same for those that a group of parameters may have of its own
 //   kStates          how many arrays of state a parameter tensor has, up to kMostStates
 //   kSums            how many sums measure yields, 1 to kMostSums; sum 0 is |g|^2 in every rule
 //   kUsesLoss        whether the loss decides anything: it is then checked to be finite
@@ -46,10 +47,17 @@ constexpr int kMostStates = 3;
 constexpr int kMostSums = 4;
 constexpr int kMostScalars = 4;
 
+// The floats of a struct of settings, and their names in order, which the loader compares with
+// those of lib/rules.
+#define TFJS_ALIG_FLOATS(...) \
+  float __VA_ARGS__;          \
+  static constexpr const char* kNames = #__VA_ARGS__
+
 // A struct that has nothing, for rules that need no settings, measuring or group settings: one
 // float, so that every struct of a rule is an array of floats.
 struct NoFloats {
   float unused;
+  static constexpr const char* kNames = "";
 };
 
 // The state of a whole step; each rule says what it keeps where.

@@ -11,7 +11,7 @@ namespace tfjs_alig {
 // g = g + lambda w;  w = w - eta g
 struct Sgd : GivenLearningRate<Sgd> {
   struct Settings {
-    float maxGradientNorm;
+    TFJS_ALIG_FLOATS(maxGradientNorm);
   };
   struct Coefficients {
     float gradientScale;
@@ -35,14 +35,19 @@ struct Sgd : GivenLearningRate<Sgd> {
   }
 };
 
+struct SgdMomentumGroupSettings {
+  TFJS_ALIG_FLOATS(learningRate,  // eta
+                   weightDecay,   // lambda
+                   momentum,      // mu
+                   dampening,
+                   nesterov);  // 1: Nesterov's momentum, 0: the heavy ball
+};
+
 // g = g + lambda w;  b = mu b + (1 - dampening) g, at first b = g;  w = w - eta b, with Nesterov's
 // momentum w = w - eta (g + mu b)
-struct SgdMomentum : GivenLearningRate<SgdMomentum> {
+struct SgdMomentum : GivenLearningRate<SgdMomentum, SgdMomentumGroupSettings> {
   struct Settings {
-    float momentum;  // mu
-    float dampening;
-    float nesterov;  // 1: Nesterov's momentum, 0: the heavy ball
-    float maxGradientNorm;
+    TFJS_ALIG_FLOATS(maxGradientNorm);
   };
   struct Coefficients {
     float gradientScale;
@@ -56,18 +61,19 @@ struct SgdMomentum : GivenLearningRate<SgdMomentum> {
   static constexpr const char* kName = "sgd-momentum";
   static constexpr int kStates = 1;
 
-  static TFJS_ALIG_FORMULA Coefficients coefficients(const Settings& settings,
+  static TFJS_ALIG_FORMULA Coefficients coefficients(const Settings&,
                                                      const Group<SgdMomentum>& group,
                                                      const Decision& decision) {
-    const bool nesterov = settings.nesterov != 0.0f;
-    const double dampening = group.stepNumber == 1 ? 0.0 : static_cast<double>(settings.dampening);
+    const GroupSettings& own = group.settings;
+    const bool nesterov = own.nesterov != 0.0f;
+    const double dampening = group.stepNumber == 1 ? 0.0 : static_cast<double>(own.dampening);
     return {static_cast<float>(decision.gradientScale),
-            group.settings.weightDecay,
-            group.settings.learningRate,
-            settings.momentum,
+            own.weightDecay,
+            own.learningRate,
+            own.momentum,
             static_cast<float>(1.0 - dampening),
             nesterov ? 1.0f : 0.0f,
-            nesterov ? settings.momentum : 1.0f};
+            nesterov ? own.momentum : 1.0f};
   }
 
   static TFJS_ALIG_FORMULA void update(const Coefficients& coefficients, float gradient,

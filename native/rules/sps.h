@@ -55,10 +55,9 @@ struct SpsStep {
 struct Sps : SpsStep<Sps> {
   static constexpr const char* kName = "sps";
   struct Settings {
-    float c;
-    float epsilon;
-    float optimalValue;  // f*, the smallest value that this step's loss can have
-    float maxStepSize;   // gamma_b; infinity: none
+    TFJS_ALIG_FLOATS(c, epsilon,
+                     optimalValue,  // f*, the smallest value that this step's loss can have
+                     maxStepSize);  // gamma_b; infinity: none
   };
 
   static TFJS_ALIG_FORMULA Decision decide(const StepOf<Sps>& step, const double* sums, Scalars&) {
@@ -79,10 +78,9 @@ struct SpsSmooth : SpsStep<SpsSmooth> {
   static constexpr const char* kName = "sps-smooth";
   static constexpr int kPreviousStepSize = 0;  // of the scalars
   struct Settings {
-    float c;
-    float epsilon;
-    float growth;           // tau^(1 / n), which the caller computes: it takes a root
-    float initialStepSize;  // gamma_0
+    TFJS_ALIG_FLOATS(c, epsilon,
+                     growth,            // tau^(1 / n), which the caller computes: it takes a root
+                     initialStepSize);  // gamma_0
   };
 
   static TFJS_ALIG_FORMULA Decision decide(const StepOf<SpsSmooth>& step, const double* sums,

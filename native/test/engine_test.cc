@@ -50,43 +50,35 @@ const std::vector<RuleRow>& ruleRows() {
   static const Scalars kUnused = {{0.1, -1e300, 5e-324, 3.0}};
   // What a rule may find that uses them, by size.
   static const Scalars kUsed = {{0.3, 0.02, 0.1, 3.0}};
-  const Array decaying[] = {{0.1f, 0.01f}, {0.03f, 0.2f}};  // learning rate, weight decay
+  // Of each group the learning rate and weight decay, then what the rule has beside them.
+  const Array decaying[] = {{0.1f, 0.01f}, {0.03f, 0.2f}};
+  const Array withMomentum[] = {{0.1f, 0.01f, 0.9f}, {0.03f, 0.2f, 0.5f}};
+  const Array moments[] = {{0.1f, 0.01f, 0.1f, 0.001f, 1e-8f}, {0.03f, 0.2f, 0.2f, 0.01f, 1e-3f}};
+  const Array averages[] = {{0.1f, 0.01f, 0.1f, 0.0f, 1e-8f, 0.9f},
+                            {0.03f, 0.2f, 0.2f, 1e-8f, 0.0f, 0.5f}};
   static const std::vector<RuleRow> rows = {
-      {"alig", {0.0f, 1e-5f, 0.0f}, {{0.1f}, {3e-5f}}, kUnused},
-      {"alig-nesterov", {0.9f, 1e-5f, 0.0f}, {{0.1f}, {3e-5f}}, kUnused},
-      {"alig-adjusted", {0.9f, 1e-5f, 0.0f}, {{0.1f}, {3e-5f}}, kUnused},
+      {"alig", {1e-5f, 0.0f}, {{0.1f, 0.0f}, {3e-5f, 0.0f}}, kUnused},
+      {"alig-nesterov", {1e-5f, 0.0f}, {{0.1f, 0.9f}, {3e-5f, 0.5f}}, kUnused},
+      {"alig-adjusted", {1e-5f, 0.0f}, {{0.1f, 0.9f}, {3e-5f, 0.5f}}, kUnused},
       {"sgd", {0.5f}, {decaying[0], decaying[1]}, kUnused},
-      {"sgd-momentum", {0.9f, 0.1f, 1.0f, kInfinity}, {decaying[0], decaying[1]}, kUnused},
-      {"adam", {0.1f, 0.001f, 1e-8f, 0.0f, 1.0f, 5.0f}, {decaying[0], decaying[1]}, kUnused, {1}},
-      {"amsgrad",
-       {0.1f, 0.001f, 1e-8f, 1.0f, 0.0f, kInfinity},
-       {decaying[0], decaying[1]},
-       kUnused,
-       {1, 2}},
-      {"yogi",
-       {0.1f, 0.001f, 1e-3f, 0.0f, 0.0f, kInfinity},
-       {decaying[0], decaying[1]},
-       kUnused,
-       {1}},
-      {"adagrad", {0.01f, 0.0f, 1e-10f, kInfinity}, {decaying[0], decaying[1]}, kUnused, {0}},
-      {"rmsprop", {0.1f, 0.0f, 1e-8f, 0.0f, 0.0f, 5.0f}, {decaying[0], decaying[1]}, kUnused, {0}},
-      {"rmsprop-momentum",
-       {0.1f, 0.0f, 1e-8f, 0.9f, 0.0f, kInfinity},
-       {decaying[0], decaying[1]},
+      {"sgd-momentum",
+       {kInfinity},
+       {{0.1f, 0.01f, 0.9f, 0.1f, 1.0f}, {0.03f, 0.2f, 0.5f, 0.0f, 0.0f}},
+       kUnused},
+      {"adam", {0.0f, 1.0f, 5.0f}, {moments[0], moments[1]}, kUnused, {1}},
+      {"amsgrad", {1.0f, 0.0f, kInfinity}, {moments[0], moments[1]}, kUnused, {1, 2}},
+      {"yogi", {0.0f, 0.0f, kInfinity}, {moments[0], moments[1]}, kUnused, {1}},
+      {"adagrad",
+       {kInfinity},
+       {{0.1f, 0.01f, 0.01f, 0.0f, 1e-10f}, {0.03f, 0.2f, 0.0f, 1e-3f, 0.0f}},
        kUnused,
        {0}},
-      {"rmsprop-centered",
-       {0.1f, 0.0f, 1e-8f, 0.0f, 0.0f, kInfinity},
-       {decaying[0], decaying[1]},
-       kUnused,
-       {0}},
-      {"rmsprop-centered-momentum",
-       {0.1f, 1e-8f, 0.0f, 0.9f, 1.0f, kInfinity},
-       {decaying[0], decaying[1]},
-       kUnused,
-       {0}},
-      {"dfw", {0.0f, 1e-5f}, {decaying[0], decaying[1]}, kUnused},
-      {"dfw-momentum", {0.9f, 1e-5f}, {decaying[0], decaying[1]}, kUnused},
+      {"rmsprop", {0.0f, 5.0f}, {averages[0], averages[1]}, kUnused, {0}},
+      {"rmsprop-momentum", {0.0f, kInfinity}, {averages[0], averages[1]}, kUnused, {0}},
+      {"rmsprop-centered", {0.0f, kInfinity}, {averages[0], averages[1]}, kUnused, {0}},
+      {"rmsprop-centered-momentum", {1.0f, kInfinity}, {averages[0], averages[1]}, kUnused, {0}},
+      {"dfw", {1e-5f}, {withMomentum[0], withMomentum[1]}, kUnused},
+      {"dfw-momentum", {1e-5f}, {withMomentum[0], withMomentum[1]}, kUnused},
       {"l4mom", {0.15f, 0.9f, 0.75f, 1000.0f, 1e-12f, 10.0f}, {{0.01f}, {0.2f}}, kUsed},
       {"l4adam",
        {0.15f, 0.9f, 0.75f, 1000.0f, 1e-12f, 10.0f, 1000.0f, 1e-4f},
@@ -94,8 +86,8 @@ const std::vector<RuleRow>& ruleRows() {
        kUsed,
        {1}},
       {"aprox", {0.7f}, {{0.1f}, {1e-5f}}, kUnused},
-      {"bpgrad", {0.0f, 1e-5f}, {decaying[0], decaying[1]}, kUnused},
-      {"bpgrad-momentum", {0.9f, 1e-5f}, {decaying[0], decaying[1]}, kUnused},
+      {"bpgrad", {1e-5f}, {withMomentum[0], withMomentum[1]}, kUnused},
+      {"bpgrad-momentum", {1e-5f}, {withMomentum[0], withMomentum[1]}, kUnused},
       {"sps", {0.5f, 1e-8f, 0.01f, 1.0f}, {{0.0f}, {0.0f}}, kUnused},
       {"sps-smooth", {0.5f, 1e-8f, 1.1f, 1e-5f}, {{0.0f}, {0.0f}}, kUsed},
       {"momo", {0.1f, 0.1f, 0.0f, 0.0f, 1.0f, 0.01f}, {{0.0f}, {0.0f}}, kUsed},
@@ -258,8 +250,9 @@ std::vector<Case> casesOfShapes() {
 
 std::vector<Case> casesOfValues() {
   const Sizes mixed = {1, 700, kLaneCount + 3, kChunkSize + 5};
-  constexpr std::size_t kEpsilon = 1;
-  constexpr std::size_t kLowerBound = 2;
+  constexpr std::size_t kEpsilon = 0;
+  constexpr std::size_t kLowerBound = 1;
+  constexpr std::size_t kMaxLearningRate = 0;
   std::vector<Case> cases;
   const auto add = [&](std::string title, const char* rule = "alig-nesterov") -> Case& {
     return cases.emplace_back(caseOf(rule, std::move(title), mixed));
@@ -292,7 +285,7 @@ std::vector<Case> casesOfValues() {
   Case& infiniteStep = add("an infinite step size");
   infiniteStep.scales.gradient = 1e-30;
   infiniteStep.settings[kEpsilon] = 0.0f;
-  infiniteStep.groups[0].settings = {kInfinity};
+  infiniteStep.groups[0].settings[kMaxLearningRate] = kInfinity;
   Case& infiniteGradient = add("an infinite gradient, projected");
   infiniteGradient.gradientFlaw = kInfinity;
   infiniteGradient.maxNorm = 0.5f;
@@ -314,8 +307,8 @@ std::vector<Case> casesOfValues() {
   noneFar.withoutGradient = {0, 1, 2, 3};
   noneFar.maxNorm = 1e9f;
   noneFar.loss = kInfinity;
-  add("no maximal learning rate").groups[0].settings = {kInfinity};
-  add("a small maximal learning rate").groups[0].settings = {1e-4f};
+  add("no maximal learning rate").groups[0].settings[kMaxLearningRate] = kInfinity;
+  add("a small maximal learning rate").groups[0].settings[kMaxLearningRate] = 1e-4f;
   return cases;
 }
 

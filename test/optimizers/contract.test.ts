@@ -44,14 +44,20 @@ const rows: Row[] = [
   {
     name: 'alig',
     settings: { maxLearningRate: 0.1, maxNorm: 50 },
-    override: { maxLearningRate: 0.01 },
+    override: { maxLearningRate: 0.01, momentum: 0.5 },
     parabola: { steps: 300, within: 1e-4 },
     rosenbrock: { settings: { maxLearningRate: 1e-3 }, steps: 3000, within: 0.01 },
   },
   {
     name: 'sgd',
     settings: { learningRate: 0.05, momentum: 0.9, weightDecay: 0.01 },
-    override: { learningRate: 0.01, weightDecay: 0.1 },
+    override: {
+      learningRate: 0.01,
+      weightDecay: 0.1,
+      momentum: 0.5,
+      dampening: 0.1,
+      nesterov: false,
+    },
     parabola: { settings: { learningRate: 0.1, momentum: 0.9 }, steps: 300, within: 1e-4 },
     rosenbrock: { settings: { learningRate: 1e-3, momentum: 0.9 }, steps: 3000, within: 0.01 },
     refused: [
@@ -62,21 +68,21 @@ const rows: Row[] = [
   ...['adam', 'amsgrad', 'adamw'].map((name): Row => ({
     name,
     settings: { learningRate: 0.05, weightDecay: 0.01 },
-    override: { learningRate: 0.01, weightDecay: 0.1 },
+    override: { learningRate: 0.01, weightDecay: 0.1, beta1: 0.8, beta2: 0.9, epsilon: 1e-3 },
     parabola: { settings: { learningRate: 0.1, weightDecay: 0 }, steps: 1000, within: 1e-3 },
     rosenbrock: { settings: { learningRate: 0.02, weightDecay: 0 }, steps: 5000, within: 0.01 },
   })),
   {
     name: 'yogi',
     settings: { learningRate: 0.05, weightDecay: 0.01 },
-    override: { learningRate: 0.01, weightDecay: 0.1 },
+    override: { learningRate: 0.01, weightDecay: 0.1, beta1: 0.8, beta2: 0.9, epsilon: 1e-3 },
     parabola: { settings: { learningRate: 0.1 }, steps: 1000, within: 1e-3 },
     rosenbrock: { settings: { learningRate: 0.02 }, steps: 5000, within: 0.01 },
   },
   {
     name: 'adagrad',
     settings: { learningRate: 0.05, weightDecay: 0.01 },
-    override: { learningRate: 0.01, weightDecay: 0.1 },
+    override: { learningRate: 0.01, weightDecay: 0.1, learningRateDecay: 0.1, epsilon: 1e-3 },
     parabola: { settings: { learningRate: 0.5 }, steps: 1000, within: 1e-3 },
     rosenbrock: {
       settings: { learningRate: 0.5 },
@@ -88,7 +94,7 @@ const rows: Row[] = [
   {
     name: 'rmsprop',
     settings: { learningRate: 0.05, momentum: 0.9, centered: true, weightDecay: 0.01 },
-    override: { learningRate: 0.01, weightDecay: 0.1 },
+    override: { learningRate: 0.01, weightDecay: 0.1, decay: 0.8, momentum: 0.5, epsilon: 1e-3 },
     parabola: {
       settings: { learningRate: 1e-3 },
       steps: 10_000,
@@ -105,14 +111,14 @@ const rows: Row[] = [
   {
     name: 'dfw',
     settings: { learningRate: 0.1, momentum: 0.9, weightDecay: 0.01 },
-    override: { learningRate: 0.01, weightDecay: 0.1 },
+    override: { learningRate: 0.01, weightDecay: 0.1, momentum: 0.5 },
     parabola: { settings: { learningRate: 0.1, momentum: 0.9 }, steps: 300, within: 1e-3 },
     rosenbrock: { settings: { learningRate: 1e-3, momentum: 0.9 }, steps: 3000, within: 0.01 },
   },
   {
     name: 'bpgrad',
     settings: { learningRate: 0.1, momentum: 0.9, weightDecay: 0.01 },
-    override: { learningRate: 0.01, weightDecay: 0.1 },
+    override: { learningRate: 0.01, weightDecay: 0.1, momentum: 0.5 },
     parabola: {
       settings: { learningRate: 0.03, momentum: 0.9 },
       steps: 1000,

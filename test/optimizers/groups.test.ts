@@ -118,6 +118,22 @@ test.serial('a variable can be named by itself, and one that comes later by a Re
   f.dispose();
 });
 
+for (const backend of backendNames) {
+  test.serial(`a group has momentum where the others have none (${backend})`, async (t) => {
+    await useBackend(backend);
+    const f = new Fixture(`momentum-${backend}`);
+    const groups = [{ variables: [f.kernel], momentum: 0.5 }];
+    const optimizer = new AliG({ ...plain, maxLearningRate: 0.25, groups });
+    f.step(optimizer);
+    f.step(optimizer);
+    // v = -0.25, w = 1 - 0.25 - 0.125; v = -0.375, w - 0.25 - 0.1875
+    t.is(f.kernel.dataSync()[0], 0.1875);
+    t.is(f.bias.dataSync()[0], 2.5);
+    optimizer.dispose();
+    f.dispose();
+  });
+}
+
 test.serial('bad groups are refused, and nothing is changed', (t) => {
   const f = new Fixture('bad');
   const { values } = f;
@@ -132,9 +148,9 @@ test.serial('bad groups are refused, and nothing is changed', (t) => {
     [[{ variables: 'kernel' }], TypeError, /variables must be a list .* not 'kernel'/],
     [[{ variables: [3] }], TypeError, /variables\[0\] must be a name, a RegExp or .*, not 3/],
     [
-      [{ variables: ['a'], momentum: 0.5 }],
+      [{ variables: ['a'], lowerBound: 0.5 }],
       TypeError,
-      /groups\[0\] has no option 'momentum'; its options are variables, maxLearningRate/,
+      /groups\[0\] has no option 'lowerBound'; its options are variables, maxLearningRate/,
     ],
     [
       [{ variables: ['a'] }, { variables: ['b'], maxLearningRate: -1 }],

@@ -32,8 +32,6 @@ import {
 const options: AliGOptions = { maxLearningRate: 0.1, momentum: 0.9, constraint: l2Ball(100) };
 const weights = variable(zeros([2, 3]));
 
-// Its base class is made of its description, which the rule does not look through.
-// eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment
 export const optimizer: Optimizer = new AliG(options);
 export const unbounded = new AliG({ maxLearningRate: null });
 export const named: AliG = createOptimizer('alig', { maxLearningRate: 1, maxNorm: null });

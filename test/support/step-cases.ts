@@ -11,6 +11,7 @@ import {
   rmsPropCenteredMomentum,
   rmsPropMomentum,
 } from '../../lib/rules/rmsprop.js';
+import { aliGAdjusted, aliGNesterov } from '../../lib/rules/alig.js';
 import { aprox } from '../../lib/rules/aprox.js';
 import { bpGrad, bpGradMomentum } from '../../lib/rules/bpgrad.js';
 import { dfw, dfwMomentum } from '../../lib/rules/dfw.js';
@@ -190,64 +191,88 @@ const orders: StepCase[] = Array.from({ length: 48 }, (_, i) => ({
 }));
 
 const unclipped = { maxGradientNorm: Infinity };
-const adamSettings = {
-  firstMomentWeight: 0.1,
-  secondMomentWeight: 0.001,
-  epsilon: 1e-8,
-  epsilonBeforeBiasCorrection: 0,
-  decoupledWeightDecay: 0,
-  ...unclipped,
-};
+const adamSettings = { epsilonBeforeBiasCorrection: 0, decoupledWeightDecay: 0, ...unclipped };
 const publishedAdamSettings = { ...adamSettings, epsilonBeforeBiasCorrection: 1 };
-const rmsPropSettings = {
-  averageWeight: 0.01,
-  insideEpsilon: 0,
-  outsideEpsilon: 1e-8,
-  momentum: 0.9,
-  rateInsideMomentum: 0,
-  ...unclipped,
-};
-const tensorFlowRmsPropSettings = {
-  ...rmsPropSettings,
-  insideEpsilon: 1e-10,
-  outsideEpsilon: 0,
-  rateInsideMomentum: 1,
-};
+const moments = { firstMomentWeight: 0.1, secondMomentWeight: 0.001, epsilon: 1e-8 };
+const otherMoments = { firstMomentWeight: 0.2, secondMomentWeight: 0.01, epsilon: 1e-3 };
+const rmsPropSettings = { rateInsideMomentum: 0, ...unclipped };
+const tensorFlowRmsPropSettings = { ...rmsPropSettings, rateInsideMomentum: 1 };
+const averages = { averageWeight: 0.01, insideEpsilon: 0, outsideEpsilon: 1e-8, momentum: 0.9 };
+const tensorFlowAverages = { ...averages, insideEpsilon: 1e-10, outsideEpsilon: 0 };
+const otherAverages = { ...averages, averageWeight: 0.2, momentum: 0.5 };
+
+/** A form's settings, those of its first group beside rate and weight decay, and of another. */
+type GivenLearningRateForm = readonly [
+  title: string,
+  rule: Rule,
+  settings: Numbers,
+  own: Numbers,
+  others: Numbers,
+];
 
 /** The settings of each form of the rules with a given learning rate. */
-const givenLearningRateForms: readonly (readonly [string, Rule, Numbers])[] = [
-  ['SGD', sgd, unclipped],
-  ['heavy ball', sgdMomentum, { momentum: 0.9, dampening: 0.3, nesterov: 0, ...unclipped }],
-  ['Nesterov SGD', sgdMomentum, { momentum: 0.9, dampening: 0, nesterov: 1, ...unclipped }],
-  ['Adam', adam, adamSettings],
-  ['AdamW', adam, { ...publishedAdamSettings, decoupledWeightDecay: 1 }],
-  ['AMSGrad', amsGrad, adamSettings],
-  ['Yogi', yogi, publishedAdamSettings],
+const givenLearningRateForms: readonly GivenLearningRateForm[] = [
+  ['SGD', sgd, unclipped, {}, {}],
+  [
+    'heavy ball',
+    sgdMomentum,
+    unclipped,
+    { momentum: 0.9, dampening: 0.3, nesterov: 0 },
+    { momentum: 0.5, dampening: 0, nesterov: 1 },
+  ],
+  [
+    'Nesterov SGD',
+    sgdMomentum,
+    unclipped,
+    { momentum: 0.9, dampening: 0, nesterov: 1 },
+    { momentum: 0.5, dampening: 0.1, nesterov: 0 },
+  ],
+  ['Adam', adam, adamSettings, moments, otherMoments],
+  ['AdamW', adam, { ...publishedAdamSettings, decoupledWeightDecay: 1 }, moments, otherMoments],
+  ['AMSGrad', amsGrad, adamSettings, moments, otherMoments],
+  ['Yogi', yogi, publishedAdamSettings, moments, otherMoments],
   [
     'AdaGrad',
     adaGrad,
-    { learningRateDecay: 0.1, insideEpsilon: 0, outsideEpsilon: 1e-10, ...unclipped },
+    unclipped,
+    { learningRateDecay: 0.1, insideEpsilon: 0, outsideEpsilon: 1e-10 },
+    { learningRateDecay: 0.2, insideEpsilon: 0, outsideEpsilon: 1e-3 },
   ],
   [
     'AdaGrad, no epsilon',
     adaGrad,
-    { learningRateDecay: 0, insideEpsilon: 0, outsideEpsilon: 0, ...unclipped },
+    unclipped,
+    { learningRateDecay: 0, insideEpsilon: 0, outsideEpsilon: 0 },
+    { learningRateDecay: 0.5, insideEpsilon: 0, outsideEpsilon: 0 },
   ],
-  ['RMSProp', rmsProp, rmsPropSettings],
-  ['RMSProp of TensorFlow', rmsProp, tensorFlowRmsPropSettings],
-  ['RMSProp, momentum', rmsPropMomentum, rmsPropSettings],
-  ['RMSProp of TensorFlow, momentum', rmsPropMomentum, tensorFlowRmsPropSettings],
-  ['RMSProp, centered', rmsPropCentered, rmsPropSettings],
-  ['RMSProp, centered, momentum', rmsPropCenteredMomentum, tensorFlowRmsPropSettings],
+  ['RMSProp', rmsProp, rmsPropSettings, averages, otherAverages],
+  ['RMSProp of TensorFlow', rmsProp, tensorFlowRmsPropSettings, tensorFlowAverages, otherAverages],
+  ['RMSProp, momentum', rmsPropMomentum, rmsPropSettings, averages, otherAverages],
+  [
+    'RMSProp of TensorFlow, momentum',
+    rmsPropMomentum,
+    tensorFlowRmsPropSettings,
+    tensorFlowAverages,
+    otherAverages,
+  ],
+  ['RMSProp, centered', rmsPropCentered, rmsPropSettings, averages, otherAverages],
+  [
+    'RMSProp, centered, momentum',
+    rmsPropCenteredMomentum,
+    tensorFlowRmsPropSettings,
+    tensorFlowAverages,
+    otherAverages,
+  ],
 ];
 
-const givenLearningRates = givenLearningRateForms.flatMap(([name, rule, settings]): StepCase[] => {
-  const group = { learningRate: 0.01, weightDecay: 5e-4 };
+const givenLearningRates = givenLearningRateForms.flatMap((form): StepCase[] => {
+  const [name, rule, settings, own, others] = form;
+  const group = { learningRate: 0.01, weightDecay: 5e-4, ...own };
   const of = { rule, settings, groups: [group] };
   const groups = [
     group,
-    { learningRate: 0.3, weightDecay: 0 },
-    { learningRate: 0, weightDecay: 1 },
+    { learningRate: 0.3, weightDecay: 0, ...others },
+    { learningRate: 0, weightDecay: 1, ...own },
   ];
   return [
     { title: name, sizes: mixed, of, steps: 4 },
@@ -279,7 +304,7 @@ const givenLearningRates = givenLearningRateForms.flatMap(([name, rule, settings
       sizes: mixed,
       gradientScale: 0,
       velocityScale: 0,
-      of: { ...of, groups: [{ learningRate: 0.01, weightDecay: 0 }] },
+      of: { ...of, groups: [{ ...group, weightDecay: 0 }] },
     },
     {
       title: `${name}, state that decays out of the normal range`,
@@ -338,10 +363,10 @@ function casesOfRule(title: string, rule: Rule, settings: Numbers, groups: reado
   return rows.map((row) => ({ ...row, title: `${title}: ${row.title}` }));
 }
 
-const dfwSettings = { momentum: 0.9, epsilon: 1e-5 };
+const dfwSettings = { epsilon: 1e-5 };
 const dfwGroups = [
-  { learningRate: 1e-4, weightDecay: 0.1 },
-  { learningRate: 3, weightDecay: 0 },
+  { learningRate: 1e-4, weightDecay: 0.1, momentum: 0.9 },
+  { learningRate: 3, weightDecay: 0, momentum: 0.5 },
 ];
 
 const l4MomSettings = {
@@ -355,10 +380,10 @@ const l4MomSettings = {
 const l4AdamSettings = { ...l4MomSettings, varianceTimeScale: 1000, adamEpsilon: 1e-4 };
 const l4Groups = [{ weightDecay: 0.01 }, { weightDecay: 0 }];
 
-const bpGradSettings = { momentum: 0.9, epsilon: 1e-5 };
+const bpGradSettings = { epsilon: 1e-5 };
 const bpGradGroups = [
-  { learningRate: 0.1, weightDecay: 0.01 },
-  { learningRate: 3, weightDecay: 0 },
+  { learningRate: 0.1, weightDecay: 0.01, momentum: 0.9 },
+  { learningRate: 3, weightDecay: 0, momentum: 0.5 },
 ];
 
 const momoSettings = {
@@ -383,6 +408,12 @@ const momoAdamSettings = {
 const noGroupSettings: readonly Numbers[] = [{}, {}];
 
 const lossBasedRules: StepCase[] = [
+  ...[aliGNesterov, aliGAdjusted].flatMap((rule) =>
+    casesOfRule(rule.name, rule, { epsilon: 1e-5, lowerBound: 0 }, [
+      { maxLearningRate: 0.1, momentum: 0.9 },
+      { maxLearningRate: 1e-4, momentum: 0.5 },
+    ]),
+  ),
   ...casesOfRule('dfw', dfw, dfwSettings, dfwGroups),
   ...casesOfRule('dfw-momentum', dfwMomentum, dfwSettings, dfwGroups),
   ...casesOfRule('l4mom', l4Mom, l4MomSettings, l4Groups),
