@@ -14,7 +14,7 @@ type Package = typeof sources;
 
 const require = createRequire(import.meta.url);
 
-test('the CommonJS build is made of the present sources: npm run build', (t) => {
+test('the CommonJS build is made of the present sources: npm run compile', (t) => {
   const path = require.resolve('tfjs-alig');
   t.is(path, join(packageRoot, 'dist', 'lib', 'tfjs-alig.cjs'));
   const map = JSON.parse(readFileSync(`${path}.map`, 'utf8')) as {

@@ -65,7 +65,7 @@ import { fromTfjs } from './tfjs-state.js';
 import { OptimizerState, type AddedSlots, type NamedTensor, type StateOfStep } from './state.js';
 
 /** An optimiser's options as the engines take them. */
-interface RuleConfiguration {
+export interface RuleConfiguration {
   readonly rule: Rule;
   /** Of all parameters together and, by other names, of those that no group names. */
   readonly settings: Numbers;
@@ -648,7 +648,7 @@ export abstract class RuleOptimizer extends Optimizer {
       if (!gradients[i]) return;
       const stepNumber = rule.usesStepNumber ? steps + 1 : 1;
       const group = groupNumbers[i]!;
-      // A number for the two: text would be made anew for each variable of each step.
+      // A number for the two: text would be made for each variable of each step.
       const key = (group + 1) * 2 ** 32 + stepNumber;
       let row = rowNumbers.get(key);
       if (row === undefined) {

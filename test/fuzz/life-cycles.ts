@@ -165,7 +165,7 @@ class Step implements Command {
 /** Makes the step on the model; null where there is no gradient. */
 function expectedStep(
   model: Model,
-  { rule, settings, groupSettings, settingsOfStep, initialState }: RuleConfiguration,
+  { rule, settings, settingsOfStep, initialState }: RuleConfiguration,
   gradients: ReadonlyMap<Entry, Float32Array | null>,
   loss: number,
 ): StepReport | null {
@@ -184,7 +184,7 @@ function expectedStep(
       {
         ...common,
         settings,
-        groups: [{ settings: groupSettings, stepNumber: 1 }],
+        groups: [{ settings, stepNumber: 1 }],
         groupOf: null,
         stepNumber: 1,
       },
@@ -204,7 +204,7 @@ function expectedStep(
     if (!gradients.get(entry)) return 0;
     const stepNumber = rule.usesStepNumber ? entry.steps + 1 : 1;
     const row = rows.findIndex((each) => each.stepNumber === stepNumber);
-    return row === -1 ? rows.push({ settings: groupSettings, stepNumber }) - 1 : row;
+    return row === -1 ? rows.push({ settings, stepNumber }) - 1 : row;
   });
   const stepNumber = model.iterations + 1;
   const step = {
