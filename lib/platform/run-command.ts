@@ -9,7 +9,7 @@ import type { Readable } from 'node:stream';
  */
 const watchedCommand = `
   command -v "$1" >/dev/null 2>&1 || exit 127
-  (cat <&3; kill -KILL -- -$$) >/dev/null 2>&1 &
+  (cat <&3; kill -s KILL -- -$$) >/dev/null 2>&1 &
   watch=$!
   trap : TERM
   "$@" 3<&- &
