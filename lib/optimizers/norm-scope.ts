@@ -31,7 +31,6 @@ export function isByGroup(owner: string, { normScope }: NormScopeOptions, rule: 
       (rule.usesLoss
         ? `its ${rule.scalars.join(', ')} would be needed for each group. `
         : 'its step size does not come from the loss and the gradient norm. ') +
-      'Leave it out, or take AliG, Aprox, BPGrad, Dfw, Polyak, ObermanPrazeres or Sps in its ' +
-      'constant form.',
+      'Leave it out, or take an optimiser whose step size comes from this step alone, such as AliG.',
   );
 }

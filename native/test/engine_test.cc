@@ -382,8 +382,8 @@ std::vector<Case> casesOfOrder() {
     // A chunk for each element: the order in which the sums of chunks are added.
     Case each = caseOf("alig", "order of additions, seed " + std::to_string(seed),
                        seed % 12 == 0 ? Sizes(150, 1) : shapes[seed % std::size(shapes)]);
-    each.settings = {0.0f, 0.0f, -1.0f / (1ull << 52)};
-    each.groups[0].settings = {1.0f / kLarge / kLarge};
+    each.settings = {0.0f, -1.0f / (1ull << 52)};
+    each.groups[0].settings = {1.0f / kLarge / kLarge, 0.0f};
     each.variants = {2};
     each.maxNorm = kLarge;
     each.loss = 1.0f;
@@ -794,7 +794,7 @@ void testOtherStream(const Engine& engine) {
   StepTensor tensor = {
       1, gradientArray.data(), parameterArray.data(), parameterArray.data(), {}, {}, 0};
   Case each = caseOf("alig", where, {1});
-  each.groups[0].settings = {0.25f};
+  each.groups[0].settings = {0.25f, 0.0f};
   const Array input = inputOf(each, 0, each.scalars);
   caller.check(tfjs_alig_cuda_step(engine, &tensor, 1, nullptr, 100.0f, input.data(), input.size(),
                                    result.data(), caller.error()),

@@ -199,7 +199,7 @@ test.serial('each malformed field of saved groups is named', (t) => {
       (c) => (c.groups[0]!.references[1] = { source: codes('a'.repeat(1001)), flags: [] }),
       /has 1001 letters, and may have 1000/,
     ],
-    [(c) => (c.groups[0]!.settings = { momentum: 1 }), /groups\[0\] has no option 'momentum'/],
+    [(c) => (c.groups[0]!.settings = { lowerBound: 1 }), /groups\[0\] has no option 'lowerBound'/],
     [
       (c) => (c.groups[0]!.settings = { maxLearningRate: '1' }),
       /groups\[0\]\.settings\.maxLearningRate must be a finite number or null, not '1'/,
