@@ -57,7 +57,7 @@ export interface Description<
     largest: Float32Values<NoInfer<Options>>,
   ): ChosenRule;
   /** Gives the loss of a step where that is not the one handed over. */
-  loss?(values: Values<NoInfer<Options>>): number | Scalar;
+  loss?(this: void, values: Values<NoInfer<Options>>): number | Scalar;
 }
 
 /** What a group may have of its own. */
@@ -103,10 +103,7 @@ export function optimizerOf<Options extends OptionsLike<Options>, const Name ext
     static readonly description = description;
 
     constructor(options: unknown) {
-      super(
-        description as unknown as Description,
-        options === undefined && !isRequired ? {} : options,
-      );
+      super(description, options === undefined && !isRequired ? {} : options);
     }
   }
   for (const [name, { changes }] of Object.entries<AnyOption>(description.options)) {

@@ -12,7 +12,7 @@ import { checkedSavedGroups, savedText, textOf, type SavedGroups } from './saved
  * Some variables, with settings in place of the optimiser's own: what acts on one element, as far as
  * the optimiser has it (learning rate, maximal learning rate, momentum, weight decay, ...).
  */
-export type ParameterGroup<Settings extends object = object> = {
+export type ParameterGroup<Settings = unknown> = {
   /**
    * The variables of the group: a string is the whole name of one, a regular expression takes in
    * every variable whose name it matches, now or later. In Node it is run by RE2, also after loading,

@@ -160,6 +160,6 @@ test('hyper-parameters that the published constructors refuse are refused, by th
     });
   }
   t.throws(() => new Dfw({} as { learningRate: number }), { message: /learningRate is missing/ });
-  t.throws(() => new Sps({ variant: 'other' as 'constant' }), { message: /variant must be/ });
+  t.throws(() => new Sps({ variant: 'other' }), { message: /variant must be/ });
   t.throws(() => new Sps({ maxStepSize: 1 }), { message: /variant must be 'constant'/ });
 });

@@ -57,7 +57,7 @@ class Fixture {
     return this.variables.map((variable) => variable.dataSync<'float32'>());
   }
 
-  groups(settings: readonly Omit<ParameterGroup, 'variables'>[]): ParameterGroup[] {
+  groups(settings: readonly object[]): ParameterGroup[] {
     return settings.map((own, group) => ({
       variables: this.variables.filter((_, i) => groupOf[i] === group),
       ...own,
@@ -81,7 +81,7 @@ class Fixture {
 }
 
 type Name = keyof HyperParameters;
-type Row = [name: Name, options: object, groups: readonly Omit<ParameterGroup, 'variables'>[]];
+type Row = [name: Name, options: object, groups: readonly object[]];
 
 const rows: Row[] = [
   ['alig', { maxLearningRate: 0.5 }, [{ maxLearningRate: 0.01 }, { maxLearningRate: null }]],
