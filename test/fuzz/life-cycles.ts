@@ -209,7 +209,7 @@ function expectedStep(
   const stepNumber = model.iterations + 1;
   const step = {
     ...common,
-    settings: settingsOfStep?.(stepNumber) ?? settings,
+    settings: { ...settings, ...settingsOfStep?.(stepNumber) },
     groups: rows,
     groupOf: Int32Array.from(groupOf),
     stepNumber,
