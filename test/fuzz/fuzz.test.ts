@@ -6,7 +6,6 @@ import { properties } from './properties.js';
 
 for (const { title, property, rate } of properties) {
   test.serial(title, async (t) => {
-    await fc.assert(property, { seed: 17, numRuns: 3 * rate, endOnFailure: false });
-    t.pass();
+    await t.notThrowsAsync(async () => fc.assert(property, { seed: 17, numRuns: 3 * rate }));
   });
 }
