@@ -18,6 +18,7 @@ export default defineConfig(
       // noUncheckedIndexedAccess makes every element of a typed array possibly undefined; in loops
       // over numbers an assertion says that the index is in range, and costs nothing.
       '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/no-invalid-void-type': ['error', { allowAsThisParameter: true }],
       // It does not look through the intersection that the base class of an optimiser is
       // (optimizerOf), and takes an AliG for no tf.Optimizer.
       '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
