@@ -49,7 +49,7 @@ function makeSimulatedLibrary(folder: string): SimulatedLibrary {
  */
 export function simulatedLibrary(): Promise<SimulatedLibrary> {
   const folder = join(packageRoot, 'build', 'simulated');
-  return exclusively(folder, () => Promise.resolve(makeSimulatedLibrary(folder)), {
+  return exclusively(`${folder}.lock`, () => Promise.resolve(makeSimulatedLibrary(folder)), {
     onWait: () => undefined,
   });
 }
