@@ -5,15 +5,7 @@
 
 thread_local int hostAllocationsLeft = -1;
 
-// clang's thread sanitizer has these operators of its own, beside which no others are linked: no
-// allocation fails there.
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define TFJS_ALIG_OPERATORS_OF_SANITIZER
-#endif
-#endif
-
-#ifndef TFJS_ALIG_OPERATORS_OF_SANITIZER
+#if TFJS_ALIG_HOST_ALLOCATIONS_FAIL
 void* operator new(std::size_t bytes) {
   if (hostAllocationsLeft == 0) throw std::bad_alloc();
   if (hostAllocationsLeft > 0) --hostAllocationsLeft;
@@ -23,4 +15,4 @@ void* operator new(std::size_t bytes) {
 
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-#endif  // TFJS_ALIG_OPERATORS_OF_SANITIZER
+#endif

@@ -961,7 +961,8 @@ int testAllocationFaults() {
     expect(result.report.projected == 1.0f, each.title, "no projection");
     const int onCpu = failOnCpu(each, input, before, after);
     const int onDevice = failOnDevice(each, input, before, after);
-    expect(onCpu > 0 && onDevice > 0, each.title, "nothing was allocated");
+    expect(onCpu > 0 || !TFJS_ALIG_HOST_ALLOCATIONS_FAIL, each.title, "nothing was allocated");
+    expect(onDevice > 0, each.title, "nothing was allocated on the device");
     faults += onCpu + onDevice;
   }
   return faults;
