@@ -200,6 +200,41 @@ function waitingFor({ outputFolder, signal }: ExperimentOptions) {
 }
 
 /**
+ * Makes results, tables and figures of the runs that are finished, and no run: what a grid of many
+ * hours has come to so far.
+ *
+ * @throws FileError where none is finished, and where the experiment chooses runs by the results of
+ * others and some are missing.
+ */
+export async function reportFinishedRuns(options: ExperimentOptions): Promise<void> {
+  const { module, quick, preset, outputFolder } = options;
+  prepareTensorFlowEnvironment(1);
+  const experiment = await loadExperiment(module.href);
+  const finishedOf = (runs: Grid) =>
+    new Map([...runs].filter(([id]) => existsSync(runPaths(outputFolder, id).log)));
+  const check = (finished: Grid, runs: Grid) => {
+    const needsAll = experiment.followUp !== undefined;
+    const state = `${finished.size} of ${runs.size} runs are finished in ${runsFolder(outputFolder)}`;
+    if (needsAll ? finished.size < runs.size : finished.size === 0) {
+      throw new FileError(
+        `${state}, and a report of ${experiment.name} needs ${needsAll ? 'all' : 'one'}: give the ` +
+          'command without --report.',
+      );
+    }
+    console.log(`${state}.`);
+  };
+  const grid = gridById(experiment, quick, preset);
+  const finished = finishedOf(grid);
+  check(finished, grid);
+  const first = readRuns(outputFolder, finished);
+  const next = followUpById(experiment, first, quick, preset);
+  if (next.size > 0) check(finishedOf(next), next);
+  const runs = [...first, ...readRuns(outputFolder, next)];
+  const write = (lock: Lock) => report(options, experiment, runs, lock);
+  await exclusively(lockOf(outputFolder), write, waitingFor(options));
+}
+
+/**
  * Makes the runs of an experiment that are not finished, and those that follow from them; then, if
  * the runs of all shards are there, its results, tables and figures. When the signal is aborted, the
  * runs end after their current steps, with checkpoints.

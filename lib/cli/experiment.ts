@@ -23,6 +23,7 @@ interface ExperimentCommandOptions {
   readonly data?: string;
   readonly shard?: Shard;
   readonly plan: boolean;
+  readonly report: boolean;
 }
 
 /** Parser of a part of a grid: 2/5. */
@@ -89,8 +90,9 @@ async function runNamed(
     if (needsTensorFlow) {
       await ensureTensorFlowRuntime({ from: packageRoot, progress: consoleProgress(), signal });
     }
-    const { runExperiment } = await import('../../experiments/runner/run-experiment.js');
-    await runExperiment({
+    const runner = await import('../../experiments/runner/run-experiment.js');
+    const make = options.report ? runner.reportFinishedRuns : runner.runExperiment;
+    await make({
       module: entry.module,
       needsTensorFlow: entry.needsTensorFlow,
       quick,
@@ -135,6 +137,7 @@ export function experimentCommand(): Command {
       ).argParser(shard),
     )
     .option('--plan', 'list the runs and check the data of --data, but make none', false)
+    .option('--report', 'make the report of the runs that are finished, and no run', false)
     .option('--tensorboard', 'also write event files for TensorBoard', false)
     .addHelpText('after', `\nExperiments:\n${list.join('\n')}`)
     .action(runNamed);

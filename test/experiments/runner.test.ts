@@ -398,6 +398,26 @@ test('the time left is shown in two units', (t) => {
   );
 });
 
+test('--report makes the report of the runs that are finished, and no run', async (t) => {
+  const run = async (...parameters: string[]) =>
+    startExperiment(['theory', '--quick', '--output', 'reported', ...parameters], { cwd: folder })
+      .result;
+  const none = await run('--report');
+  t.is(none.exitCode, 1);
+  t.regex(none.errors, /^Error: 0 of \d+ runs are finished in .*without --report/m);
+
+  t.is((await run('--shard', '1/2')).exitCode, 0);
+  const names = readdirSync(path('reported', 'runs'));
+  const { exitCode, output } = await run('--report');
+  t.is(exitCode, 0);
+  const [, finished, all] = /(\d+) of (\d+) runs are finished/.exec(output)!;
+  t.is(Number(finished), names.length);
+  t.true(Number(finished) < Number(all));
+  t.deepEqual(readdirSync(path('reported', 'runs')), names);
+  const results = readFileSync(path('reported', 'results.json'), 'utf8');
+  t.is((JSON.parse(results) as { runs: unknown[] }).runs.length, names.length);
+});
+
 for (const [parameters, message] of [
   [
     ['figure-9'],
