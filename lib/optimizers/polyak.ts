@@ -1,12 +1,11 @@
 import { serialization, type Scalar } from '@tensorflow/tfjs-core';
 import {
   functionOption,
-  numberOption,
   RequiredOption,
   type Float32Values,
   type Values,
 } from '../options/option.js';
-import { finite } from '../options/shared.js';
+import { optimalValueOption } from '../options/shared.js';
 import { aliG } from '../rules/alig.js';
 import { optimizerOf, type OptionsOf } from './description.js';
 
@@ -31,13 +30,7 @@ const options = {
     'a function that gives the full loss',
   ),
   /** The smallest value that the full loss can have (f*). Default: 0. */
-  optimalValue: numberOption(finite, {
-    default: 0,
-    meaning: 'smallest value that the loss can have',
-    symbol: 'f*',
-    label: 'smallest loss',
-    changes: true,
-  }),
+  optimalValue: optimalValueOption,
 };
 
 /** SGD with Polyak's step size, whose loss is not the one handed over but that of an objective. */

@@ -1,6 +1,6 @@
 import { serialization, type Tensor } from '@tensorflow/tfjs-core';
 import { choiceOption, numberOption } from '../options/option.js';
-import { atLeastOne, epsilonOption, finite, positive } from '../options/shared.js';
+import { atLeastOne, epsilonOption, optimalValueOption, positive } from '../options/shared.js';
 import { sps, spsSmooth } from '../rules/sps.js';
 import { optimizerOf, type OptionsOf } from './description.js';
 import type { GradientList, GradientMap } from './gradients.js';
@@ -44,13 +44,7 @@ export class Sps extends optimizerOf({
      * may have its own: `applyGradients(gradients, {loss, optimalValue})`. Of 'constant' alone.
      * Default: 0.
      */
-    optimalValue: numberOption(finite, {
-      default: 0,
-      meaning: 'smallest value that the loss can have',
-      symbol: 'f*',
-      label: 'smallest loss',
-      changes: true,
-    }),
+    optimalValue: optimalValueOption,
     /** Bound of the step size (gamma_b), positive, or null for none. Of 'constant' alone. Default: null. */
     maxStepSize: numberOption(
       { ...positive, none: 'no bound' },

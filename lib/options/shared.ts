@@ -92,3 +92,12 @@ export function epsilonOption(standard: number, meaning: string, symbol?: string
 export function averageWeight(decay: number): number {
   return Math.fround(1 - decay);
 }
+
+/** The smallest value that a loss can have, from which step sizes are computed. */
+export const optimalValueOption = numberOption(finite, {
+  default: 0,
+  meaning: 'smallest value that the loss can have',
+  symbol: 'f*',
+  label: 'smallest loss',
+  changes: true,
+});

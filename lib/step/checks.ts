@@ -1,6 +1,6 @@
 /** Checks of what a step is given; each error names the argument, what it was and the remedy. */
 import { engine, getBackend, Tensor, Variable } from '@tensorflow/tfjs-core';
-import { addonState } from '#addon';
+import { addonForSteps } from '../engines/addon.js';
 import { DeviceBuffer } from '../engines/device-buffer.js';
 import { isFloat32Array } from './brands.js';
 import { isInHostMemory } from './host-tensor.js';
@@ -179,7 +179,7 @@ function overlapInBuffers(arrays: readonly Float32Array[]): [number, number] | n
 /** Checks that no two arrays share memory: a step would write into what it still has to read. */
 export function checkNoOverlap(owner: string, named: readonly NamedArray[]): void {
   const arrays = named.map(({ array }) => array);
-  const { addon } = addonState();
+  const { addon } = addonForSteps();
   const pair = addon ? addon.findOverlap(arrays) : overlapInBuffers(arrays);
   if (!pair) return;
   const [one, other] = pair;
