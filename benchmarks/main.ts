@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { wholeNumber } from '../lib/cli/option-values.js';
+import { wholeNumber } from '../cli/option-values.js';
 import { runMemory } from './memory/run.js';
 import { contendersSection } from './page/contenders.js';
 import { memorySection } from './page/memory.js';

@@ -1,5 +1,6 @@
 export { box, nonNegative, type Box, type NonNegative } from './constraints/box.js';
-export type { Constraint, ConstraintFunction } from './constraints/constraint.js';
+export type { Constraint } from './constraints/constraint.js';
+export type { ConstraintFunction } from './constraints/projection.js';
 export { l2Ball, type L2Ball } from './constraints/l2-ball.js';
 export { none, type None } from './constraints/none.js';
 export { simplex, type Simplex } from './constraints/simplex.js';
@@ -50,13 +51,8 @@ export {
   type TensorStepOptions,
 } from './step/fused-alig-step.js';
 export type { FusedAliGStepSettings } from './step/alig-step.js';
-export {
-  NonFiniteError,
-  type EngineName,
-  type GroupStepReport,
-  type StepReport,
-  type StepStatus,
-} from './step/report.js';
+export { NonFiniteError } from './rules/non-finite.js';
+export type { EngineName, GroupStepReport, StepReport, StepStatus } from './rules/report.js';
 export {
   ExponentialMovingAverage,
   type ExponentialMovingAverageOptions,

@@ -5,7 +5,7 @@ import { DenseNet } from '../../experiments/networks/dense-net.js';
 import type { Network } from '../../experiments/networks/network.js';
 import { SentencePairClassifier } from '../../experiments/networks/sentence-pair-classifier.js';
 import { WideResNet } from '../../experiments/networks/wide-resnet.js';
-import { SeededRandom } from '../../experiments/runner/seeded-random.js';
+import { SeededRandom } from '../../experiments/seeded-random.js';
 import type { Architecture, TrainingInput } from './list.js';
 
 /** A network with a batch that is the same at every step; its inputs are random numbers. */

@@ -1,4 +1,4 @@
-import { SeededRandom } from '../runner/seeded-random.js';
+import { SeededRandom } from '../seeded-random.js';
 import type { ImageSet, Normalisation } from './dataset.js';
 
 /** Random changes of the images that are trained on. */

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-node';
 
-import type { SeededRandom } from '../runner/seeded-random.js';
+import type { SeededRandom } from '../seeded-random.js';
 import { float32, hasTensorFlowOps, int32, runOp } from './tensorflow-ops.js';
 
 /** Uniform numbers from 0 to 1, which the generator's state alone determines. */

@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-node';
 
-import type { SeededRandom } from '../runner/seeded-random.js';
+import type { SeededRandom } from '../seeded-random.js';
 
 /** What a forward pass is for. */
 export interface Mode {

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-node';
 
-import { SeededRandom } from '../runner/seeded-random.js';
+import { SeededRandom } from '../seeded-random.js';
 
 /** The weights of a batch normalisation, each [channels]. */
 export interface NormalisationWeights {

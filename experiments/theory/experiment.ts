@@ -14,7 +14,7 @@ import {
   type RunSpecification,
   type StepOutcome,
 } from '../runner/experiment.js';
-import { SeededRandom } from '../runner/seeded-random.js';
+import { SeededRandom } from '../seeded-random.js';
 import { markdownTable } from '../runner/table.js';
 import { drawRatios, type RatioPoint } from './chart.js';
 import type { Problem } from './problems.js';

@@ -2,7 +2,7 @@
  * Random problems that satisfy the assumptions of the paper's theorems. Losses and gradients are
  * computed in double at float32 parameters, so that interpolation is exact up to rounding.
  */
-import type { SeededRandom } from '../runner/seeded-random.js';
+import type { SeededRandom } from '../seeded-random.js';
 import { average, dot, norm } from './vectors.js';
 
 /** One random loss l_z of a problem: its value at w, and a subgradient there. */

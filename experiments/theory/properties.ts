@@ -3,7 +3,7 @@
  * bound, and the table of problems and settings. d0 = |w_0 - w*|, wbar the mean of w_0 to w_T, and
  * k = min(eta, 1 / (2 beta)).
  */
-import { SeededRandom } from '../runner/seeded-random.js';
+import { SeededRandom } from '../seeded-random.js';
 import {
   interpolationProblem,
   meanLoss,

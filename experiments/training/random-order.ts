@@ -1,6 +1,6 @@
 import seedrandom from 'seedrandom';
 
-import { SeededRandom } from '../runner/seeded-random.js';
+import { SeededRandom } from '../seeded-random.js';
 
 /**
  * Uniform float32 numbers, 0 to 1: those of `tf.randomUniform` with this seed, but without

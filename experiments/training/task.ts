@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-node';
 
-import type { SeededRandom } from '../runner/seeded-random.js';
+import type { SeededRandom } from '../seeded-random.js';
 import type { Batch } from './batches.js';
 
 /** What a mini-batch adds to an evaluation. */

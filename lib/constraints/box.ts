@@ -1,6 +1,7 @@
 import { maximum, minimum, type Tensor } from '@tensorflow/tfjs-core';
 import { checkNumber } from '../options/option.js';
-import { shown } from '../step/settings.js';
+import { shown } from '../values/shown.js';
+import { tensorProjection, type ConstraintKind } from './projection.js';
 
 /** The set lower <= w <= upper, for each element of each variable. Made by {@link box}. */
 export interface Box {
@@ -40,7 +41,22 @@ export function box(lower: number | null, upper: number | null): Box {
 export const nonNegative: NonNegative = { className: 'NonNegative', config: {} };
 
 /** Each element clipped to the interval. Call it in tf.tidy. */
-export function clipped({ lower, upper }: Box['config'], values: Tensor): Tensor {
+function clipped({ lower, upper }: Box['config'], values: Tensor): Tensor {
   const raised = lower === null ? values : maximum(values, lower);
   return upper === null ? raised : minimum(raised, upper);
 }
+
+export const boxKind: ConstraintKind<Box['className']> = {
+  className: 'Box',
+  written: 'box(lower, upper)',
+  projection: ({ lower, upper }) => {
+    const { config } = box(lower as number | null, upper as number | null);
+    return tensorProjection((values) => clipped(config, values));
+  },
+};
+
+export const nonNegativeKind: ConstraintKind<NonNegative['className']> = {
+  className: 'NonNegative',
+  written: 'nonNegative',
+  projection: () => boxKind.projection({ lower: 0, upper: null }),
+};

@@ -1,5 +1,6 @@
 import { checkNumber } from '../options/option.js';
 import { positive } from '../options/shared.js';
+import { noProjection, type ConstraintKind } from './projection.js';
 
 /** The set |w| <= radius, w all parameters of an optimiser together. Made by {@link l2Ball}. */
 export interface L2Ball {
@@ -21,3 +22,12 @@ export function l2Ball(radius: number): L2Ball {
   checkNumber('l2Ball', 'radius', radius, positive);
   return { className: 'L2Ball', config: { radius } };
 }
+
+export const l2BallKind: ConstraintKind<L2Ball['className']> = {
+  className: 'L2Ball',
+  written: 'l2Ball(radius)',
+  projection: (config) => {
+    const { radius } = l2Ball(config['radius'] as number).config;
+    return { ...noProjection, maxNorm: Math.fround(radius) };
+  },
+};

@@ -1,3 +1,5 @@
+import { noProjection, type ConstraintKind } from './projection.js';
+
 /** No constraint, the same as null. Made as {@link none}. */
 export interface None {
   readonly className: 'None';
@@ -6,3 +8,9 @@ export interface None {
 
 /** No constraint: every value is allowed. */
 export const none: None = { className: 'None', config: {} };
+
+export const noneKind: ConstraintKind<None['className']> = {
+  className: 'None',
+  written: 'none',
+  projection: () => noProjection,
+};

@@ -14,6 +14,7 @@ import {
   topk,
   type Tensor,
 } from '@tensorflow/tfjs-core';
+import { tensorProjection, type ConstraintKind } from './projection.js';
 
 /** The probability simplex, for each variable as a whole. Made as {@link simplex}. */
 export interface Simplex {
@@ -34,7 +35,7 @@ export const simplex: Simplex = { className: 'Simplex', config: {} };
  * after sorting, as in figure 1 of "Efficient Projections onto the l1-Ball for Learning in High
  * Dimensions" (Duchi et al., 2008). Call it in tf.tidy.
  */
-export function projectedOnSimplex(values: Tensor): Tensor {
+function projectedOnSimplex(values: Tensor): Tensor {
   const { size } = values;
   if (size === 0) return values;
   // Moving all elements by the same number moves theta by it. With the largest at 0 those that stay
@@ -50,3 +51,9 @@ export function projectedOnSimplex(values: Tensor): Tensor {
   const count = sum(cast(greater(remaining, 0), 'float32'));
   return relu(sub(shifted, add(theta, div(sub(sum(remaining), 1), count))));
 }
+
+export const simplexKind: ConstraintKind<Simplex['className']> = {
+  className: 'Simplex',
+  written: 'simplex',
+  projection: () => tensorProjection(projectedOnSimplex),
+};

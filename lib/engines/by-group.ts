@@ -1,6 +1,6 @@
 import { clone, dispose, keep, type Tensor } from '@tensorflow/tfjs-core';
 import type { Group } from '../rules/rule.js';
-import { wasWritten, type GroupStepReport, type StepReport } from '../step/report.js';
+import { wasWritten, type GroupStepReport, type StepReport } from '../rules/report.js';
 import { replaceValue, type TensorEngine, type TensorStep } from './engine.js';
 
 /** The variables of one parameter group, by their places in the step. */

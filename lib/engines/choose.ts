@@ -1,7 +1,7 @@
 import { getBackend } from '@tensorflow/tfjs-core';
 import { warnOnce } from '../platform/warn-once.js';
 import type { TensorEngine } from './engine.js';
-import { stepCpuBackendTensors } from './host-tensors.js';
+import { stepCpuBackendTensors } from './cpu-backend.js';
 import { stepPortably } from './portable.js';
 import { tensorFlowEngine, tensorFlowOp } from './tensorflow.js';
 

@@ -1,6 +1,6 @@
 import type { Addon, DeviceMemory } from '../platform/addon.js';
-import { isFloat32Array } from '../step/brands.js';
-import { shown } from '../step/settings.js';
+import { isFloat32Array } from '../values/brands.js';
+import { shown } from '../values/shown.js';
 import { addonForSteps } from './addon.js';
 
 function addon(): Addon {

@@ -1,5 +1,7 @@
-import { lazyReport, RESULT_WORDS, unpackReport, type StepReport } from '../step/report.js';
-import { packGroups, packStep, smallestLossOf, type RuleStep } from '../step/rule-step.js';
+import { lazyReport } from '../rules/lazy-report.js';
+import type { StepReport } from '../rules/report.js';
+import { RESULT_WORDS, unpackReport } from '../rules/result.js';
+import { packGroups, packStep, smallestLossOf, type RuleStep } from '../rules/rule-step.js';
 import { memoryOf, type DeviceBuffer } from './device-buffer.js';
 import { addonForSteps } from './addon.js';
 

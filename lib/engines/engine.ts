@@ -1,7 +1,8 @@
 import { getBackend, keep, reshape, Variable, type Tensor } from '@tensorflow/tfjs-core';
-import type { Suspect } from '../step/non-finite.js';
-import type { DeferredOutcome, StepReport } from '../step/report.js';
-import type { RuleStep } from '../step/rule-step.js';
+import type { Suspect } from '../rules/non-finite.js';
+import type { DeferredOutcome } from '../rules/lazy-report.js';
+import type { StepReport } from '../rules/report.js';
+import type { RuleStep } from '../rules/rule-step.js';
 
 /** One step over tensors of the current backend; everything in it has been checked. */
 export interface TensorStep extends Omit<RuleStep, 'scalars'> {
@@ -25,6 +26,11 @@ export type StepScalars = Float64Array | Tensor;
 /** The scalars on the host; waits for a device that has them. */
 export function hostScalars(scalars: StepScalars): Float64Array {
   return scalars instanceof Float64Array ? scalars : Float64Array.from(scalars.dataSync());
+}
+
+/** Disposes of scalars that are not kept, where they are a tensor. */
+export function discardScalars(scalars: StepScalars): void {
+  if (!(scalars instanceof Float64Array)) scalars.dispose();
 }
 
 export interface TensorStepOutcome {

@@ -1,7 +1,8 @@
 import { warnOnce } from '../platform/warn-once.js';
-import { referenceStep } from '../step/reference.js';
-import { reportOf, StepResult, type EngineName, type StepReport } from '../step/report.js';
-import { packGroups, packStep, smallestLossOf, type RuleStep } from '../step/rule-step.js';
+import { referenceStep } from './reference.js';
+import type { EngineName, StepReport } from '../rules/report.js';
+import { reportOf, StepResult } from '../rules/result.js';
+import { packGroups, packStep, smallestLossOf, type RuleStep } from '../rules/rule-step.js';
 import { addonForSteps } from './addon.js';
 
 /**

@@ -2,8 +2,10 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { PortableTensor } from '../rules/rule.js';
 import { isFiniteNumber, largestNumber } from '../rules/number-range.js';
 import { finiteNorm, scaledNorm } from '../rules/scaled-norm.js';
-import { lazyReport, reportOf } from '../step/report.js';
-import { MOST_SCALARS, smallestLossOf } from '../step/rule-step.js';
+import { lazyReport } from '../rules/lazy-report.js';
+import type { StepStatus } from '../rules/report.js';
+import { reportFields, reportOf, statusCodes, type EngineReport } from '../rules/result.js';
+import { MOST_SCALARS, smallestLossOf } from '../rules/rule-step.js';
 import {
   backendAnswersLater,
   replaceValue,
@@ -23,6 +25,10 @@ interface Computed extends tf.TensorContainerObject {
 
 function scalarsTensor(scalars: StepScalars): tf.Tensor {
   return scalars instanceof Float64Array ? tf.tensor1d(Float32Array.from(scalars)) : scalars;
+}
+
+function code(status: StepStatus): tf.Scalar {
+  return tf.scalar(statusCodes[status]);
 }
 
 function all(conditions: readonly tf.Tensor[]): tf.Tensor {
@@ -80,8 +86,12 @@ function update(step: TensorStep) {
   });
   const refusal = tf.where(
     lossFinite,
-    tf.where(gradientFinite, tf.where(sumsFinite, tf.scalar(3), tf.scalar(5)), tf.scalar(2)),
-    tf.scalar(1),
+    tf.where(
+      gradientFinite,
+      tf.where(sumsFinite, code('stepSizeNotFinite'), code('sumNotFinite')),
+      code('gradientNotFinite'),
+    ),
+    code('lossNotFinite'),
   );
   const unused = MOST_SCALARS - newScalars.length;
   return {
@@ -93,8 +103,13 @@ function update(step: TensorStep) {
       tf.stack([...newScalars, ...Array<tf.Tensor>(unused).fill(tf.scalar(0))]),
       scalars,
     ),
-    numbers: [loss, decision.stepSize, decision.unclippedStepSize, gradientNorm.norm],
-    clipped: decision.clipped,
+    report: {
+      loss,
+      stepSize: decision.stepSize,
+      unclippedStepSize: decision.unclippedStepSize,
+      gradientNorm: gradientNorm.norm,
+      clipped: decision.clipped,
+    },
   };
 }
 
@@ -107,8 +122,13 @@ function unchanged(step: TensorStep): ReturnType<typeof update> {
     taken: tf.scalar(true, 'bool'),
     refusal: zero,
     scalars: tf.clone(scalarsTensor(step.scalars)),
-    numbers: [zero, zero, zero, zero],
-    clipped: zero,
+    report: {
+      loss: zero,
+      stepSize: zero,
+      unclippedStepSize: zero,
+      gradientNorm: zero,
+      clipped: zero,
+    },
   };
 }
 
@@ -129,19 +149,22 @@ function compute(step: TensorStep): Computed {
   }
   const status = tf.where(
     taken,
-    tf.where(parametersFinite, tf.scalar(0), tf.scalar(4)),
+    tf.where(parametersFinite, code('taken'), code('parameterOverflow')),
     updated.refusal,
   );
+  const fields: Readonly<Record<keyof EngineReport, tf.Tensor>> = {
+    ...updated.report,
+    parameterNorm: parameterNorm.norm,
+    projected,
+    status,
+  };
   const report = tf.stack(
-    [status, ...updated.numbers, parameterNorm.norm, updated.clipped, projected].map((tensor) =>
-      tf.cast(tf.reshape(tensor, []), 'float32'),
-    ),
+    reportFields.map((name) => tf.cast(tf.reshape(fields[name], []), 'float32')),
   );
   return { parameters, state: updated.state, scalars: updated.scalars, report };
 }
 
-/** The place of the unclipped step size in a report. */
-const UNCLIPPED = 3;
+const unclippedPlace = reportFields.indexOf('unclippedStepSize');
 
 function readReport(
   tensor: tf.Tensor,
@@ -150,7 +173,7 @@ function readReport(
   const largest = largestNumber();
   const read = (values: Float32Array) => {
     const fields = values.map((value, i) =>
-      i === UNCLIPPED && value >= largest ? Infinity : value,
+      i === unclippedPlace && value >= largest ? Infinity : value,
     );
     return reportOf(fields, 'portable', smallestLoss);
   };

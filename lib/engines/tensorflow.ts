@@ -1,6 +1,7 @@
 import { backend, scalar, tensor1d, type Tensor, type Variable } from '@tensorflow/tfjs-core';
-import { unpackReport, unpackScalars, wasWritten, type EngineName } from '../step/report.js';
-import { packGroups, packStep, smallestLossOf } from '../step/rule-step.js';
+import { wasWritten, type EngineName } from '../rules/report.js';
+import { unpackReport, unpackScalars } from '../rules/result.js';
+import { packGroups, packStep, smallestLossOf } from '../rules/rule-step.js';
 import { addonForSteps } from './addon.js';
 import { changedShape, hostScalars, replaceValue, type TensorEngine } from './engine.js';
 

@@ -9,7 +9,7 @@ import {
   Tensor,
   where,
 } from '@tensorflow/tfjs-core';
-import { shown } from '../step/settings.js';
+import { shown } from '../values/shown.js';
 
 function shapeText(shape: readonly number[]): string {
   return `[${shape.join(', ')}]`;

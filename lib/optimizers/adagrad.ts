@@ -2,7 +2,7 @@ import { serialization } from '@tensorflow/tfjs-core';
 import { numberOption, mergedOptions } from '../options/option.js';
 import { epsilonOption, learningRateOption, notNegative, ofGroup } from '../options/shared.js';
 import { adaGrad } from '../rules/adagrad.js';
-import { optimizerOf, type OptionsOf } from './description.js';
+import { optimizerOf, type OptionsOf } from './optimizer-of.js';
 import { givenLearningRateOptions } from './given-learning-rate.js';
 import { rootEpsilons, rootPlacementOption } from './root-epsilon.js';
 

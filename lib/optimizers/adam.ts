@@ -3,7 +3,8 @@ import { flagOption, type Values, mergedOptions } from '../options/option.js';
 import { learningRateOption, weightDecayOption } from '../options/shared.js';
 import { adam, amsGrad } from '../rules/adam.js';
 import { adamSettings, momentOptions, placementOption } from './adam-options.js';
-import { optimizerOf, type ChosenRule, type OptionsOf } from './description.js';
+import type { ChosenRule } from './description.js';
+import { optimizerOf, type OptionsOf } from './optimizer-of.js';
 
 /** Options of {@link Adam}, {@link AmsGrad} and {@link AdamW}, which differ in their defaults. */
 export type AdamOptions = OptionsOf<typeof Adam>;

@@ -3,7 +3,7 @@ import { flagOption, numberOption, RequiredOption } from '../options/option.js';
 import { epsilonOption, finite, maxLearningRateOption, momentumOption } from '../options/shared.js';
 import { aliG, aliGAdjusted, aliGNesterov } from '../rules/alig.js';
 import { aliGRule } from '../step/alig-step.js';
-import { optimizerOf, type OptionsOf } from './description.js';
+import { optimizerOf, type OptionsOf } from './optimizer-of.js';
 
 /** Options of {@link AliG}. */
 export type AliGOptions = OptionsOf<typeof AliG>;

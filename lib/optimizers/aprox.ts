@@ -2,7 +2,7 @@ import { serialization } from '@tensorflow/tfjs-core';
 import { numberOption } from '../options/option.js';
 import { learningRateOption, notNegative } from '../options/shared.js';
 import { aprox } from '../rules/aprox.js';
-import { optimizerOf, type OptionsOf } from './description.js';
+import { optimizerOf, type OptionsOf } from './optimizer-of.js';
 
 /** Options of {@link Aprox}. */
 export type AproxOptions = OptionsOf<typeof Aprox>;

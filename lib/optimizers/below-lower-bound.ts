@@ -1,4 +1,4 @@
-import type { StepReport } from '../step/report.js';
+import type { StepReport } from '../rules/report.js';
 
 /**
  * Warns of a loss that is smaller than the step size is made for: training would stand still, or go

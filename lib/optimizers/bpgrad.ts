@@ -7,7 +7,7 @@ import {
   weightDecayOption,
 } from '../options/shared.js';
 import { bpGrad, bpGradMomentum } from '../rules/bpgrad.js';
-import { optimizerOf, type OptionsOf } from './description.js';
+import { optimizerOf, type OptionsOf } from './optimizer-of.js';
 
 /** Options of {@link BPGrad}; defaults are those of the published code. */
 export type BPGradOptions = OptionsOf<typeof BPGrad>;

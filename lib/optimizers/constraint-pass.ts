@@ -1,6 +1,6 @@
 /** Constraints that are no part of the fused step: a pass over all variables after it. */
 import * as tf from '@tensorflow/tfjs-core';
-import type { Projection } from '../constraints/constraint.js';
+import type { Projection } from '../constraints/projection.js';
 import { replaceValue } from '../engines/engine.js';
 
 type Pass = NonNullable<Projection['pass']>;

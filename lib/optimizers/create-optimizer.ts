@@ -6,7 +6,7 @@ import { Adam, AdamW, AmsGrad } from './adam.js';
 import { AliG } from './alig.js';
 import { Aprox } from './aprox.js';
 import { BPGrad } from './bpgrad.js';
-import type { OptionsOf } from './description.js';
+import type { OptionsOf } from './optimizer-of.js';
 import { Dfw } from './dfw.js';
 import { L4Adam, L4Mom } from './l4.js';
 import { Momo, MomoAdam } from './momo.js';

@@ -7,7 +7,7 @@ import {
   weightDecayOption,
 } from '../options/shared.js';
 import { dfw, dfwMomentum } from '../rules/dfw.js';
-import { optimizerOf, type OptionsOf } from './description.js';
+import { optimizerOf, type OptionsOf } from './optimizer-of.js';
 
 /** Options of {@link Dfw}; defaults are those of the published code. */
 export type DfwOptions = OptionsOf<typeof Dfw>;

@@ -6,7 +6,7 @@ import {
   isGone,
   isOnCurrentBackend,
 } from '../step/checks.js';
-import { shown } from '../step/settings.js';
+import { shown } from '../values/shown.js';
 
 /** Gradients by variable name; null or undefined: no gradient in this step. */
 export type GradientMap = Readonly<Record<string, Tensor | null | undefined>>;

@@ -1,4 +1,4 @@
-import { shown } from '../step/settings.js';
+import { shown } from '../values/shown.js';
 
 /** What learning rates are called, here and elsewhere. */
 const rateNames = [

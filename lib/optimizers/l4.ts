@@ -9,7 +9,7 @@ import {
   weightDecayOption,
 } from '../options/shared.js';
 import { l4Adam, l4Mom } from '../rules/l4.js';
-import { optimizerOf, type OptionsOf } from './description.js';
+import { optimizerOf, type OptionsOf } from './optimizer-of.js';
 
 /** Options of {@link L4Mom}; defaults are those of the paper. */
 export type L4MomOptions = OptionsOf<typeof L4Mom>;

@@ -8,7 +8,7 @@ import {
   notNegative,
 } from '../options/shared.js';
 import { momo, momoAdam } from '../rules/momo.js';
-import { optimizerOf, type OptionsOf } from './description.js';
+import { optimizerOf, type OptionsOf } from './optimizer-of.js';
 
 /** Options of {@link Momo}; defaults are those of the published code. */
 export type MomoOptions = OptionsOf<typeof Momo>;

@@ -1,5 +1,5 @@
 import type { Rule } from '../rules/rule.js';
-import { checkChoice } from '../step/settings.js';
+import { checkChoice } from '../options/choice.js';
 
 /** Over what the norm is that a step size is computed from. */
 export interface NormScopeOptions {

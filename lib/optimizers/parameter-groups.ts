@@ -1,9 +1,10 @@
 /** Parameter groups: settings that some variables have of their own. */
 import { engine, Variable } from '@tensorflow/tfjs-core';
 import { checkOption, type OptionRecord } from '../options/option.js';
-import { isRegExp } from '../step/brands.js';
+import { isRegExp } from '../values/brands.js';
 import { isGone } from '../step/checks.js';
-import { checkOptionNames, shown } from '../step/settings.js';
+import { checkOptionNames } from '../options/option-names.js';
+import { shown } from '../values/shown.js';
 import { matchSaved } from './match-saved.js';
 import { NamePattern } from './name-pattern.js';
 import { checkedSavedGroups, savedText, textOf, type SavedGroups } from './saved-groups.js';

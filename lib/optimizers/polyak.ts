@@ -7,7 +7,7 @@ import {
 } from '../options/option.js';
 import { optimalValueOption } from '../options/shared.js';
 import { aliG } from '../rules/alig.js';
-import { optimizerOf, type OptionsOf } from './description.js';
+import { optimizerOf, type OptionsOf } from './optimizer-of.js';
 
 /** The full loss at the current values of the variables. */
 export type Objective = () => number | Scalar;

@@ -1,5 +1,7 @@
-import { NonFiniteError, wasWritten } from '../step/report.js';
-import { checkChoice, shown } from '../step/settings.js';
+import { NonFiniteError } from '../rules/non-finite.js';
+import { wasWritten } from '../rules/report.js';
+import { checkChoice } from '../options/choice.js';
+import { shown } from '../values/shown.js';
 
 /** What becomes of a step that met a number that is not finite. */
 export interface RefusedStepOptions {

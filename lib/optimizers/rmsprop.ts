@@ -15,7 +15,7 @@ import {
   rmsPropCenteredMomentum,
   rmsPropMomentum,
 } from '../rules/rmsprop.js';
-import { optimizerOf, type OptionsOf } from './description.js';
+import { optimizerOf, type OptionsOf } from './optimizer-of.js';
 import { givenLearningRateOptions } from './given-learning-rate.js';
 import { rootEpsilons, rootPlacementOption } from './root-epsilon.js';
 

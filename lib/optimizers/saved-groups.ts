@@ -1,6 +1,6 @@
 /** Parameter groups as a configuration holds them, in numbers alone. */
 import * as z from 'zod/mini';
-import { shown } from '../step/settings.js';
+import { shown } from '../values/shown.js';
 
 /**
  * NOTE [texts in a saved configuration]

@@ -2,7 +2,7 @@ import { serialization } from '@tensorflow/tfjs-core';
 import { flagOption, numberOption, RequiredOption, mergedOptions } from '../options/option.js';
 import { learningRateOption, momentumOption } from '../options/shared.js';
 import { sgd, sgdMomentum } from '../rules/sgd.js';
-import { optimizerOf, type OptionsOf } from './description.js';
+import { optimizerOf, type OptionsOf } from './optimizer-of.js';
 import { givenLearningRateOptions } from './given-learning-rate.js';
 
 /** Options of {@link Sgd}. */

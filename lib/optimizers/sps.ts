@@ -2,7 +2,7 @@ import { serialization, type Tensor } from '@tensorflow/tfjs-core';
 import { choiceOption, numberOption } from '../options/option.js';
 import { atLeastOne, epsilonOption, optimalValueOption, positive } from '../options/shared.js';
 import { sps, spsSmooth } from '../rules/sps.js';
-import { optimizerOf, type OptionsOf } from './description.js';
+import { optimizerOf, type OptionsOf } from './optimizer-of.js';
 import type { GradientList, GradientMap } from './gradients.js';
 
 /** Options of {@link Sps}; defaults are those of the published code. */

@@ -8,7 +8,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { readState } from '../engines/engine.js';
 import { checkTensor, isGone, isOnCurrentBackend } from '../step/checks.js';
-import { cloned, hostTensor } from '../step/host-tensor.js';
+import { cloned, hostTensor } from '../engines/host-tensor.js';
 import { isMadeUp, matchSaved } from './match-saved.js';
 
 /** A tensor with its name, as tf.Optimizer's getWeights and setWeights exchange them. */

@@ -1,5 +1,5 @@
 import type { Rule } from '../rules/rule.js';
-import { hostTensor } from '../step/host-tensor.js';
+import { hostTensor } from '../engines/host-tensor.js';
 import type { NamedTensor } from './state.js';
 
 /** What tfjs calls our arrays of state, where they hold the same numbers. */

@@ -3,7 +3,7 @@ import { mergedOptions } from '../options/option.js';
 import { learningRateOption } from '../options/shared.js';
 import { yogi } from '../rules/yogi.js';
 import { adamSettings, momentOptions, placementOption } from './adam-options.js';
-import { optimizerOf, type OptionsOf } from './description.js';
+import { optimizerOf, type OptionsOf } from './optimizer-of.js';
 
 /** Options of {@link Yogi}. */
 export type YogiOptions = OptionsOf<typeof Yogi>;

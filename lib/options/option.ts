@@ -2,8 +2,8 @@
  * Options as data: what each may be, what it starts as and what it means. Types, checks, error texts,
  * setters, flags of the command line and tables are made from it.
  */
-import { isFunctionMarker } from '../constraints/function-marker.js';
-import { shown } from '../step/settings.js';
+import { isFunctionMarker } from '../values/function-marker.js';
+import { shown } from '../values/shown.js';
 
 /** Limits of a float32 number; one that is left out does not exist. */
 export interface NumberRange {

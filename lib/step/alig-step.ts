@@ -15,7 +15,7 @@ import {
 } from '../options/shared.js';
 import { aliG, aliGAdjusted, aliGNesterov } from '../rules/alig.js';
 import type { Rule } from '../rules/rule.js';
-import { stepOfOneGroup, type RuleStep } from './rule-step.js';
+import { stepOfOneGroup, type RuleStep } from '../rules/rule-step.js';
 
 /** Which form of the rule is asked for: without momentum there is no velocity. */
 export function aliGRule(momentum: number, adjustedMomentum: boolean): Rule {

@@ -2,9 +2,9 @@
 import { engine, getBackend, Tensor, Variable } from '@tensorflow/tfjs-core';
 import { addonForSteps } from '../engines/addon.js';
 import { DeviceBuffer } from '../engines/device-buffer.js';
-import { isFloat32Array } from './brands.js';
-import { isInHostMemory } from './host-tensor.js';
-import { shown } from './settings.js';
+import { isFloat32Array } from '../values/brands.js';
+import { isInHostMemory } from '../engines/host-tensor.js';
+import { shown } from '../values/shown.js';
 
 /** "gradients[3] (gradient of dense/kernel)", or what else names one tensor of a step. */
 export type Label = () => string;

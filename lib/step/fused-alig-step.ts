@@ -17,11 +17,13 @@ import {
   copiedList,
   lossForBackend,
 } from './checks.js';
-import { whereNotFinite } from './non-finite.js';
-import { checkOutcome, type StepReport } from './report.js';
+import { whereNotFinite } from '../rules/non-finite.js';
+import { checkOutcome } from '../rules/non-finite.js';
+import type { StepReport } from '../rules/report.js';
 import { aliGStep, aliGStepOptions, type FusedAliGStepSettings } from './alig-step.js';
-import type { RuleStep } from './rule-step.js';
-import { checkOptionNames, shown } from './settings.js';
+import type { RuleStep } from '../rules/rule-step.js';
+import { checkOptionNames } from '../options/option-names.js';
+import { shown } from '../values/shown.js';
 
 const owner = 'fusedAliGStep';
 

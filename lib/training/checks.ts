@@ -1,4 +1,4 @@
-import { shown } from '../step/settings.js';
+import { shown } from '../values/shown.js';
 
 /** Throws a RangeError that names the option, what it must be and what it was. */
 export function checkNumber(

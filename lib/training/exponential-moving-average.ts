@@ -12,9 +12,11 @@ import {
 } from '@tensorflow/tfjs-core';
 import { readState } from '../engines/engine.js';
 import { checkTensor, checkVariable, isGone } from '../step/checks.js';
-import { hostTensor } from '../step/host-tensor.js';
-import { isPromiseLike } from '../step/brands.js';
-import { checkChoice, checkOptionNames, shown } from '../step/settings.js';
+import { hostTensor } from '../engines/host-tensor.js';
+import { isPromiseLike } from '../values/brands.js';
+import { checkChoice } from '../options/choice.js';
+import { checkOptionNames } from '../options/option-names.js';
+import { shown } from '../values/shown.js';
 import { checkNumber } from './checks.js';
 
 const owner = 'ExponentialMovingAverage';

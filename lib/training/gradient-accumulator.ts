@@ -17,7 +17,8 @@ import {
   type GradientMap,
 } from '../optimizers/gradients.js';
 import { checkLoss, checkTensor, lossForBackend } from '../step/checks.js';
-import { checkOptionNames, shown } from '../step/settings.js';
+import { checkOptionNames } from '../options/option-names.js';
+import { shown } from '../values/shown.js';
 import { checkWhole } from './checks.js';
 
 const owner = 'GradientAccumulator';

@@ -1,5 +1,6 @@
 import type { Optimizer } from '@tensorflow/tfjs-core';
-import { checkOptionNames, shown } from '../step/settings.js';
+import { checkOptionNames } from '../options/option-names.js';
+import { shown } from '../values/shown.js';
 import { checkNotNegative, checkNumber, checkPositive, checkWhole } from './checks.js';
 
 /** A learning rate by the number of epochs that are done (0 in the first), or by the step from 1. */

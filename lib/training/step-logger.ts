@@ -1,5 +1,6 @@
-import type { StepReport } from '../step/report.js';
-import { checkOptionNames, shown } from '../step/settings.js';
+import type { StepReport } from '../rules/report.js';
+import { checkOptionNames } from '../options/option-names.js';
+import { shown } from '../values/shown.js';
 
 const owner = 'stepLogger';
 

@@ -1,4 +1,4 @@
-// What a step tells its caller. lib/step/report.ts reads it.
+// What a step tells its caller. lib/rules/result.ts reads it.
 #ifndef TFJS_ALIG_ENGINE_REPORT_H_
 #define TFJS_ALIG_ENGINE_REPORT_H_
 

@@ -1,5 +1,5 @@
 // What a step is told beside its tensors and the loss. It comes as one array of 4-byte words, which
-// lib/step/step-input.ts writes: a header, the rule's settings, then each group's settings and step
+// lib/rules/rule-step.ts writes: a header, the rule's settings, then each group's settings and step
 // number.
 #ifndef TFJS_ALIG_ENGINE_STEP_INPUT_H_
 #define TFJS_ALIG_ENGINE_STEP_INPUT_H_
@@ -32,7 +32,7 @@ struct StepInput {
   int groupCount() const { return header.groupCount; }
 };
 constexpr std::size_t kHeaderWords = sizeof(StepInput::Header) / sizeof(float);
-static_assert(kHeaderWords == 12, "as lib/step/step-input.ts writes it");
+static_assert(kHeaderWords == 12, "as lib/rules/rule-step.ts writes it");
 
 // Reads `words`, which the result points into. Throws std::invalid_argument where they do not fit.
 inline StepInput readStepInput(const void* words, std::size_t count) {

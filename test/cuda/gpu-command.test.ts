@@ -19,7 +19,7 @@ interface Results {
   };
 }
 
-const script = join('dist', 'benchmarks', 'gpu', 'main.js');
+const script = join('dist', 'gpu', 'main.js');
 const library = await simulatedLibrary();
 const simulated = 'path' in library ? { TFJS_ALIG_CUDA_LIBRARY: library.path } : {};
 const check =

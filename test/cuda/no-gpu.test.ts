@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import type { DoctorReport } from '../../lib/platform/doctor.js';
+import type { DoctorReport } from '../../cli/examine.js';
 import { packageRoot, packageWithAddonSource, temporaryFolder } from '../platform/folders.js';
 import { runNode } from '../platform/run.js';
 import { testsThatNeed } from '../support/needs.js';
@@ -52,7 +52,7 @@ function build(folder: string, environment: NodeJS.ProcessEnv, ...flags: string[
 }
 
 async function examine(environment: NodeJS.ProcessEnv): Promise<DoctorReport> {
-  const main = join(packageRoot, 'dist', 'lib', 'cli', 'main.js');
+  const main = join(packageRoot, 'dist', 'cli', 'main.js');
   const { output } = await runNode([main, 'doctor', '--json'], { cwd: packageRoot, environment });
   return JSON.parse(output) as DoctorReport;
 }

@@ -29,7 +29,7 @@ import {
 import { baselineNames, l4Names, type OptimizerSettings } from '../../experiments/dnc/settings.js';
 import { publishedSizes } from '../../experiments/dnc/sizes.js';
 import { dncTask, startDnc } from '../../experiments/dnc/train.js';
-import { SeededRandom } from '../../experiments/runner/seeded-random.js';
+import { SeededRandom } from '../../experiments/seeded-random.js';
 import type { TakenStep } from '../../experiments/training/single-run.js';
 import { DivergenceError, takeStep } from '../../experiments/training/step.js';
 import type { EndedEpoch, TrainingStep } from '../../experiments/training/training-run.js';

@@ -409,7 +409,7 @@ test.serial('missing packages are named with the command that installs them', as
     mkdirSync(dirname(link), { recursive: true });
     symlinkSync(join(packageRoot, 'node_modules', name), link, 'junction');
   }
-  const result = await trainMnist([], { path: join(installed, 'dist/lib/cli/main.js') });
+  const result = await trainMnist([], { path: join(installed, 'dist/cli/main.js') });
   t.is(result.exitCode, 1);
   t.regex(
     result.errors,

@@ -27,7 +27,7 @@ export interface ProgramSettings {
 /** Runs `tfjs-alig` to its end. */
 export function runProgram(
   options: readonly string[],
-  { folder, path = join(packageRoot, 'dist/lib/cli/main.js'), interruptAt }: ProgramSettings,
+  { folder, path = join(packageRoot, 'dist/cli/main.js'), interruptAt }: ProgramSettings,
 ): Promise<ProgramResult> {
   return new Promise((resolve) => {
     const child = execFile(

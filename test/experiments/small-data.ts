@@ -2,7 +2,7 @@
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { SeededRandom } from '../../experiments/runner/seeded-random.js';
+import { SeededRandom } from '../../experiments/seeded-random.js';
 import { fixtureFolder } from './data/folder.js';
 
 /** Images of noise; `labels` are the bytes before an image's pixels. */

@@ -20,7 +20,7 @@ import {
 } from '../../experiments/theory/problems.js';
 import { properties, roundingOf } from '../../experiments/theory/properties.js';
 import { distance, dot, norm } from '../../experiments/theory/vectors.js';
-import { SeededRandom } from '../../experiments/runner/seeded-random.js';
+import { SeededRandom } from '../../experiments/seeded-random.js';
 import type { FinishedRun, RunSpecification } from '../../experiments/runner/experiment.js';
 import { AliG, l2Ball } from '../../lib/index.js';
 import { startExperiment } from './fixtures/run.js';

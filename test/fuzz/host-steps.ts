@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { fusedAliGStep, NonFiniteError, type HostStepOptions } from '../../lib/index.js';
 import { aliGStep } from '../../lib/step/alig-step.js';
-import { referenceStep } from '../../lib/step/reference.js';
-import { unpackReport, wasWritten } from '../../lib/step/report.js';
-import { smallestLossOf } from '../../lib/step/rule-step.js';
+import { referenceStep } from '../../lib/engines/reference.js';
+import { wasWritten } from '../../lib/rules/report.js';
+import { unpackReport } from '../../lib/rules/result.js';
+import { smallestLossOf } from '../../lib/rules/rule-step.js';
 import { firstDifference } from '../support/engine-comparison.js';
 import { arrayIn, bitsOf, homes, mildNumbers, repeated, sizes } from './values.js';
 

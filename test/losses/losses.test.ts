@@ -5,7 +5,7 @@ import test from 'ava';
 import { accuracy, AliG, crossEntropy, hinge, smoothedHinge } from '../../lib/index.js';
 import { backendNames, useBackend } from '../support/backends.js';
 import { decodeRecorded, readGoldenModel, recordedExcess } from '../support/golden-models.js';
-import { SeededRandom } from '../../experiments/runner/seeded-random.js';
+import { SeededRandom } from '../../experiments/seeded-random.js';
 import { tensorCount } from '../support/tensor-count.js';
 
 test.serial.beforeEach(async () => {

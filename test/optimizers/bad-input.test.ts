@@ -142,7 +142,7 @@ test.serial('AliG: constructor arguments', (t) => {
       title: `constraint ${typeof constraint}`,
       options: { maxLearningRate: 0.1, constraint },
       error: TypeError,
-      message: /constraint must be l2Ball\(radius\), box\(lower, upper\), .*, or none or null, not/,
+      message: /constraint must be l2Ball\(radius\), box\(lower, upper\), .*, or null, not/,
     })),
     {
       title: 'a ball without radius',

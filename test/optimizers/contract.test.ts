@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-node';
 import test, { type ExecutionContext } from 'ava';
 import { NonFiniteError, optimizers, type AnyOption } from '../../lib/index.js';
-import { SeededRandom } from '../../experiments/runner/seeded-random.js';
+import { SeededRandom } from '../../experiments/seeded-random.js';
 import { backendNames, engineOf, useBackend } from '../support/backends.js';
 import { makeOptimizer } from '../support/golden-replay.js';
 import { savedToMemory } from '../support/saved-model.js';

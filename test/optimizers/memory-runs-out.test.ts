@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import test from 'ava';
-import { referenceStep } from '../../lib/step/reference.js';
+import { referenceStep } from '../../lib/engines/reference.js';
 import { firstDifference } from '../support/engine-comparison.js';
 import { dataOf, stepCases, stepOf, type StepCase } from '../support/step-cases.js';
 

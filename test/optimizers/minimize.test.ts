@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs-node';
 import test from 'ava';
 import { AliG, createOptimizer, l2Ball, NonFiniteError } from '../../lib/index.js';
 import { backendNames, engineOf, useBackend, type BackendName } from '../support/backends.js';
-import { SeededRandom } from '../../experiments/runner/seeded-random.js';
+import { SeededRandom } from '../../experiments/seeded-random.js';
 import { tensorCount, tensorsAdded } from '../support/tensor-count.js';
 
 test.serial.beforeEach(async () => {

@@ -11,7 +11,7 @@ import {
   type ParameterGroup,
 } from '../../lib/index.js';
 import { aliGStep } from '../../lib/step/alig-step.js';
-import { referenceStep } from '../../lib/step/reference.js';
+import { referenceStep } from '../../lib/engines/reference.js';
 import { backendNames, engineOf, useBackend } from '../support/backends.js';
 import { randomNumbers } from '../support/random.js';
 import { savedToMemory } from '../support/saved-model.js';

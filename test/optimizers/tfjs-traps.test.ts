@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs-node';
 import test, { type ExecutionContext } from 'ava';
 import { AliG, assertNoRegularizers, l2Ball, type AliGOptions } from '../../lib/index.js';
 import { backendNames, engineOf, useBackend } from '../support/backends.js';
-import { SeededRandom } from '../../experiments/runner/seeded-random.js';
+import { SeededRandom } from '../../experiments/seeded-random.js';
 import { savedToMemory } from '../support/saved-model.js';
 import { tensorCount, tensorsAdded } from '../support/tensor-count.js';
 

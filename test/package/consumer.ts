@@ -1,5 +1,5 @@
 /**
- * What a strict TypeScript project writes on this package's types. Never run: test/package.test.ts
+ * What a strict TypeScript project writes on this package's types. Never run: test/package/package.test.ts
  * compiles it against the packed package.
  */
 import {

@@ -60,6 +60,7 @@ export function packageWithoutAddon(t: ExecutionContext): string {
     join('lib', 'platform', 'addon-files.js'),
     join('lib', 'platform', 'package-manager.js'),
     join('dist', 'lib'),
+    join('dist', 'cli'),
     join('dist', 'experiments'),
   ]) {
     cpSync(join(packageRoot, name), join(copy, name), { recursive: true });

@@ -72,7 +72,7 @@ for (const [command, ...options] of [
   ['tensorflow'],
 ] as const) {
   test(`nothing greets the user of: ${[command, ...options].join(' ')}`, async (t) => {
-    const main = join(packageRoot, 'dist', 'lib', 'cli', 'main.js');
+    const main = join(packageRoot, 'dist', 'cli', 'main.js');
     const writes = command === 'train' || command === 'experiment';
     const output = writes ? ['--output', join(temporaryFolder(t), 'run')] : [];
     const { exitCode, errorOutput } = await run([main, command, ...options, ...output], {

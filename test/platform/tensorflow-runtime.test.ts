@@ -10,7 +10,7 @@ import {
 } from './folders.js';
 import { runNode, startNode, until } from './run.js';
 
-const main = join(packageRoot, 'dist', 'lib', 'cli', 'main.js');
+const main = join(packageRoot, 'dist', 'cli', 'main.js');
 
 /** Nothing listens on port 9 here: tfjs-node's own download is out at once, on any network. */
 const noOwnDownload = { TFJS_NODE_CDN_STORAGE: 'http://127.0.0.1:9/' };

@@ -2,9 +2,10 @@
 import { inspect, isDeepStrictEqual } from 'node:util';
 import { enqueueDeviceStep } from '../../lib/engines/device.js';
 import { DeviceBuffer } from '../../lib/engines/device-buffer.js';
-import { referenceStep } from '../../lib/step/reference.js';
-import { unpackReport, unpackScalars, wasWritten, type StepReport } from '../../lib/step/report.js';
-import { smallestLossOf, type RuleStep } from '../../lib/step/rule-step.js';
+import { referenceStep } from '../../lib/engines/reference.js';
+import { wasWritten, type StepReport } from '../../lib/rules/report.js';
+import { unpackReport, unpackScalars } from '../../lib/rules/result.js';
+import { smallestLossOf, type RuleStep } from '../../lib/rules/rule-step.js';
 import { dataOf, nextStep, stepOf, type StepCase, type StepData } from './step-cases.js';
 
 export interface CaseResult extends StepData {

@@ -2,7 +2,7 @@
  * The table of cases that every engine is compared on. A new case is a row; a new engine runs all
  * of them.
  */
-import { CHUNK_SIZE, LANE_COUNT } from '../../lib/step/sums.js';
+import { CHUNK_SIZE, LANE_COUNT } from '../../lib/engines/sums.js';
 import { adaGrad } from '../../lib/rules/adagrad.js';
 import { adam, amsGrad } from '../../lib/rules/adam.js';
 import {
@@ -22,7 +22,7 @@ import { sgd, sgdMomentum } from '../../lib/rules/sgd.js';
 import { yogi } from '../../lib/rules/yogi.js';
 import { sps, spsSmooth } from '../../lib/rules/sps.js';
 import { aliGStep, type FusedAliGStepSettings } from '../../lib/step/alig-step.js';
-import { MOST_SCALARS, type RuleStep } from '../../lib/step/rule-step.js';
+import { MOST_SCALARS, type RuleStep } from '../../lib/rules/rule-step.js';
 import { randomNumbers } from './random.js';
 
 export interface StepCase {

@@ -1,6 +1,6 @@
 /** A small classification problem and models for it, the same weights whatever they are called. */
 import * as tf from '@tensorflow/tfjs-core';
-import { SeededRandom } from '../../experiments/runner/seeded-random.js';
+import { SeededRandom } from '../../experiments/seeded-random.js';
 
 export interface Network {
   readonly variables: tf.Variable[];

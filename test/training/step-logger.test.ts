@@ -14,7 +14,7 @@ import {
   type StepReport,
   type SummaryWriter,
 } from '../../lib/index.js';
-import { lazyReport } from '../../lib/step/report.js';
+import { lazyReport } from '../../lib/rules/lazy-report.js';
 import { backendNames, useBackend } from '../support/backends.js';
 import { tensorCount } from '../support/tensor-count.js';
 import { examples } from './classifier.js';

@@ -13,7 +13,7 @@ import { dropout } from '../../../experiments/networks/dropout.js';
 import { SentencePairClassifier } from '../../../experiments/networks/sentence-pair-classifier.js';
 import { Weights } from '../../../experiments/networks/weights.js';
 import { WideResNet } from '../../../experiments/networks/wide-resnet.js';
-import { SeededRandom } from '../../../experiments/runner/seeded-random.js';
+import { SeededRandom } from '../../../experiments/seeded-random.js';
 import { backendNames, useBackend } from '../../support/backends.js';
 import { readGoldenModel } from '../../support/golden-models.js';
 import { tensorCount } from '../../support/tensor-count.js';

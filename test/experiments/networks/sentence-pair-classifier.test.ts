@@ -10,7 +10,7 @@ import {
 } from '../../../experiments/networks/sentence-encoder.js';
 import { SentencePairClassifier } from '../../../experiments/networks/sentence-pair-classifier.js';
 import type { BidirectionalWeights, Sentences } from '../../../experiments/networks/sentences.js';
-import { SeededRandom } from '../../../experiments/runner/seeded-random.js';
+import { SeededRandom } from '../../../experiments/seeded-random.js';
 import { type BackendName, backendNames, useBackend } from '../../support/backends.js';
 import {
   decodeRecorded,
