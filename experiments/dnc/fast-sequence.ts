@@ -7,7 +7,9 @@
 import * as tf from '@tensorflow/tfjs-node';
 
 import { forgetBias } from './core.js';
-import { FastMemory, type MemoryGradients, type MemoryStep, sigmoid } from './fast-memory.js';
+import type { MemoryGradients, MemoryStep } from './fast-memory/frame.js';
+import { sigmoid } from './fast-memory/interface.js';
+import { FastMemory } from './fast-memory/memory.js';
 import {
   type DncParameters,
   interfaceLayers,
