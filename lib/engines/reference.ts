@@ -39,14 +39,14 @@ function measured({ rule, settings, groups }: RuleStep, tensors: readonly Steppe
   const sums = [squaredNorm(tensors.map(({ gradient }) => gradient))];
   if (rule.sums === 1) return sums;
   const prepared = groups.map((group) => rule.prepare!(settings, group));
-  const terms = new Float64Array(rule.sums);
+  const terms = new Float64Array(rule.sums - 1);
   const chunkSums = Array.from({ length: rule.sums }, (): number[] => []);
   const lanes = chunkSums.map(() => new ChunkSum());
   for (const { parameter, gradient, state, group } of tensors) {
     for (const { start, end } of chunksOf(gradient.length)) {
       for (let i = start; i < end; i++) {
         rule.measure!(prepared[group], gradient, parameter, state, i, terms);
-        for (let sum = 1; sum < rule.sums; sum++) lanes[sum]!.add(i - start, terms[sum]!);
+        for (let sum = 1; sum < rule.sums; sum++) lanes[sum]!.add(i - start, terms[sum - 1]!);
       }
       for (let sum = 1; sum < rule.sums; sum++) {
         const factor = rule.sumFactor!(settings, groups[group]!, sum);

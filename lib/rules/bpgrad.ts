@@ -86,8 +86,8 @@ const stepSize = {
   measure(weightDecay, gradient, parameter, _, i, terms) {
     const w = parameter[i]!;
     const decayed = penalizedGradient(weightDecay, gradient[i]!, w);
-    terms[1] = decayed * decayed;
-    terms[2] = w * w;
+    terms[0] = decayed * decayed;
+    terms[1] = w * w;
   },
 
   decide({ settings, loss }, sums) {

@@ -96,8 +96,8 @@ const stepSize = {
 
   measure(weightDecay, gradient, parameter, _, i, terms) {
     const g = gradient[i]!;
-    terms[1] = g * fround(weightDecay * parameter[i]!);
-    terms[2] = g * g;
+    terms[0] = g * fround(weightDecay * parameter[i]!);
+    terms[1] = g * g;
   },
 
   decide({ settings, loss }, sums) {

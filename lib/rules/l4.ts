@@ -197,8 +197,8 @@ export const l4Mom = defineRule<
 
   measure(measuring, gradient, parameter, state, i, terms) {
     const average = l4MomAverage(measuring, gradient[i]!, parameter[i]!, state[0]![i]!);
-    terms[1] = average * average;
-    terms[2] = parameter[i]! * parameter[i]!;
+    terms[0] = average * average;
+    terms[1] = parameter[i]! * parameter[i]!;
   },
 
   coefficients: (settings, group, decision) => ({
@@ -298,8 +298,8 @@ export const l4Adam = defineRule<
     const [g, w] = [gradient[i]!, parameter[i]!];
     const average = l4MomAverage(measuring, g, w, state[0]![i]!);
     const squareAverage = l4AdamSquareAverage(measuring, g, w, state[1]![i]!);
-    terms[1] = l4AdamDirection(measuring, average, squareAverage) * average;
-    terms[2] = w * w;
+    terms[0] = l4AdamDirection(measuring, average, squareAverage) * average;
+    terms[1] = w * w;
   },
 
   coefficients: (settings, group, decision) => ({

@@ -248,9 +248,9 @@ export const momo = defineRule<MomoSettings, NoNumbers, MomoMeasuring, MomoCoeff
   measure({ decay, weight }, gradient, parameter, state, i, terms) {
     const [g, w] = [gradient[i]!, parameter[i]!];
     const average = movingAverage(decay, weight, state[0]![i]!, g);
-    terms[1] = w * average;
-    terms[2] = average * average;
-    terms[3] = g * w;
+    terms[0] = w * average;
+    terms[1] = average * average;
+    terms[2] = g * w;
   },
 
   decide: (step, sums, scalars) => decideMomo(step, momoForm(step), sums, scalars),
@@ -379,9 +379,9 @@ export const momoAdam = defineRule<
     const [g, w] = [gradient[i]!, parameter[i]!];
     const average = movingAverage(decay, weight, state[0]![i]!, g);
     const secondMoment = movingSquareAverage(squareDecay, squareWeight, state[1]![i]!, g);
-    terms[1] = w * average;
-    terms[2] = average * momoAdamDirection(measuring, average, secondMoment);
-    terms[3] = g * w;
+    terms[0] = w * average;
+    terms[1] = average * momoAdamDirection(measuring, average, secondMoment);
+    terms[2] = g * w;
   },
 
   decide: (step, sums, scalars) => decideMomo(step, momoAdamForm(step), sums, scalars),

@@ -108,7 +108,7 @@ export interface RuleOf<
   /** Only where there is more than one sum, as the next two. */
   prepare?(settings: Settings, group: Group<GroupSettings>): Measuring;
   sumFactor?(settings: Settings, group: Group<GroupSettings>, sum: number): number;
-  /** Writes element i's terms of the sums 1, 2, ... to `terms[1]`, `terms[2]`, ... */
+  /** Writes element i's terms of the sums 1, 2, ... to `terms[0]`, `terms[1]`, ... */
   measure?(
     measuring: Measuring,
     gradient: Float32Array,
