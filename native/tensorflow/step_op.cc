@@ -343,7 +343,7 @@ void runOnCpu(const Counts& counts, TF_OpKernelContext* context) {
 // NOTE [nothing moves over PCIe]
 // On a GPU the pointers to parameters, gradients, state and the loss are device pointers, of
 // TensorFlow's inputs and of the outputs that it allocates on the same device, and only the engine
-// looks at what they point to. Over the bus go the list of tensors (128 bytes each), the step's
+// looks at what they point to. Over the bus go the list of tensors (96 bytes each), the step's
 // input and launches on the way there and the result (64 bytes) on the way back.
 //
 // One run of the kernel on a GPU.
