@@ -3,8 +3,10 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { wholeNumber } from '../cli/option-values.js';
+import { runHost } from './host/run.js';
 import { runMemory } from './memory/run.js';
 import { contendersSection } from './page/contenders.js';
+import { hostSection } from './page/host.js';
 import { memorySection } from './page/memory.js';
 import { stepSection } from './page/step.js';
 import { trainingSection } from './page/training.js';
@@ -96,6 +98,11 @@ measurement('training', "training steps and the optimiser's share of them")
 measurement('memory', 'what 10,000 steps hold, and steps over a billion parameters').action(
   async (options: Common) => {
     deliver('memory', options, await runMemory(options), memorySection);
+  },
+);
+measurement('host', "the host's share of a step over many small arrays, on a GPU too").action(
+  (options: Common) => {
+    deliver('host', options, runHost(options), hostSection);
   },
 );
 program

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import stringify from 'json-stringify-pretty-compact';
 import { packageRoot } from '../lib/platform/package.js';
+import type { HostResults } from './host/run.js';
 import type { MemoryResults } from './memory/run.js';
 import type { StepResults } from './step/run.js';
 import type { TrainingResults } from './training/run.js';
@@ -12,6 +13,7 @@ export interface Results {
   step: StepResults;
   training: TrainingResults;
   memory: MemoryResults;
+  host: HostResults;
 }
 export type ResultName = keyof Results;
 

@@ -7,6 +7,7 @@ import { aimsSection } from './aims.js';
 import { shareChart, timeChart } from './charts.js';
 import { contendersSection } from './contenders.js';
 import { growthSection } from './growth.js';
+import { hostSection } from './host.js';
 import { memorySection } from './memory.js';
 import { scaleSection } from './scale.js';
 import { stepSection } from './step.js';
@@ -40,6 +41,7 @@ export async function makePages(): Promise<Readonly<Record<string, string>>> {
   const step = readResults('step');
   const training = readResults('training');
   const memory = readResults('memory');
+  const host = readResults('host');
   const pages: Readonly<Record<string, Readonly<Record<string, string | null>>>> = {
     'docs/performance.md': {
       charts:
@@ -53,6 +55,7 @@ export async function makePages(): Promise<Readonly<Record<string, string>>> {
       growth: step && growthSection(step),
       training: training && trainingSection(training),
       memory: memory && memorySection(memory),
+      host: host && hostSection(host),
       scale: scaleSection(),
     },
     [contendersPage]: { contenders: step && contendersSection(step) },

@@ -10,7 +10,10 @@ function addon(): Addon {
 }
 
 /** The memory of a buffer, for the engine; throws if it is disposed. */
-export let memoryOf: (buffer: DeviceBuffer) => DeviceMemory;
+let memoryOf: (buffer: DeviceBuffer) => DeviceMemory;
+
+/** Where a buffer lies in the memory of the GPU; throws if it is disposed. */
+export let addressOf: (buffer: DeviceBuffer) => number;
 
 /** Enqueues a copy on the GPU: for benchmarks, as what a step is measured by. */
 export function copyOnDevice(to: DeviceBuffer, from: DeviceBuffer): void {
@@ -28,14 +31,20 @@ export class DeviceBuffer {
   /** Number of elements. */
   readonly length: number;
   #memory: DeviceMemory | null;
+  readonly #address: number;
 
   static {
     memoryOf = (buffer) => buffer.#usable();
+    addressOf = (buffer) => {
+      buffer.#usable();
+      return buffer.#address;
+    };
   }
 
   private constructor(length: number) {
     this.length = length;
     this.#memory = addon().cudaAllocate(length);
+    this.#address = addon().cudaAddress(this.#memory);
   }
 
   /**

@@ -11,6 +11,9 @@ import './util-functions.js';
 /** One array in the memory of the GPU, or the result of one step there; opaque. */
 export type DeviceMemory = object & { readonly __brand: 'memory of the GPU' };
 
+/** What Addon.prepareStep makes; opaque. */
+export type PreparedStep = object & { readonly __brand: 'a prepared step' };
+
 /** A GPU that this process can use. */
 export interface Gpu {
   readonly name: string;
@@ -46,24 +49,24 @@ export interface Addon {
   /** The rules that the add-on was built with, by their numbers. */
   readonly rules: readonly RuleLayout[];
   /**
-   * One step in place. `input` and `result` are laid out as native/engine/{step_input,report}.h
-   * say; `state` has the rule's arrays of each tensor, one tensor after the other; `groups` is empty
-   * where all tensors are of the first; a gradient is null where there is none.
+   * A step in place over the same arrays each time. `input` is laid out as native/engine/step_input.h
+   * says; `state` has the rule's arrays of each tensor, one tensor after the other; `groups` is empty
+   * where all tensors are of the first; a gradient is null where there is none. The arrays are not
+   * kept alive, and must keep their memory.
+   *
+   * With `lookForOverlap` it gives, where two arrays share memory, their places in the three lists one
+   * after the other. It compares addresses: a block of memory may be seen through several buffers.
    */
-  step(
+  prepareStep(
     parameters: readonly Float32Array[],
     gradients: readonly (Float32Array | null)[],
     state: readonly Float32Array[],
     groups: Int32Array,
-    loss: number,
     input: Int32Array,
-    result: Int32Array,
-  ): void;
-  /**
-   * The places of two arrays that share memory, or null. It compares addresses: a block of memory may
-   * be seen through several buffers.
-   */
-  findOverlap(arrays: readonly Float32Array[]): [number, number] | null;
+    lookForOverlap: boolean,
+  ): PreparedStep | [number, number];
+  /** Makes a step. `result` is laid out as native/engine/report.h says. */
+  step(prepared: PreparedStep, loss: number, result: Int32Array): void;
   /**
    * Registers the TensorFlow op once a process and returns its name.
    * Throws where tfjs-node's TensorFlow is not loaded or lacks a function that is needed.
@@ -97,15 +100,14 @@ export interface Addon {
   cudaDownload(memory: DeviceMemory, values: Float32Array): void;
   /** Enqueues a copy on the GPU. */
   cudaCopy(to: DeviceMemory, from: DeviceMemory): void;
-  /** As `step`, enqueued on the GPU; returns the memory of its result. */
-  cudaStep(
-    parameters: readonly DeviceMemory[],
-    gradients: readonly (DeviceMemory | null)[],
-    state: readonly DeviceMemory[],
-    groups: Int32Array,
-    loss: number,
-    input: Int32Array,
-  ): DeviceMemory;
+  /** Where memory lies, for the tables of `cudaStep`. */
+  cudaAddress(memory: DeviceMemory): number;
+  /**
+   * Enqueues a step on the GPU; returns the memory of its result. `table` has a row a tensor: its
+   * number of elements, its group, and the addresses of parameter, gradient (0: none) and state. What
+   * they name must not be disposed of.
+   */
+  cudaStep(table: Float64Array, loss: number, input: Int32Array): DeviceMemory;
   /** Waits for a step and reads its result. */
   cudaResult(memory: DeviceMemory, result: Int32Array): void;
 }

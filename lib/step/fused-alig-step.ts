@@ -1,212 +1,50 @@
-import { Tensor, type Variable } from '@tensorflow/tfjs-core';
-import { engineOfBackend } from '../engines/choose.js';
-import { stepDeviceBuffers } from '../engines/device.js';
-import { DeviceBuffer } from '../engines/device-buffer.js';
 import { replaceValue, suspectsOf, type TensorStep } from '../engines/engine.js';
-import { stepHostArrays } from '../engines/host.js';
-import { warnOnce } from '../platform/warn-once.js';
+import { engineOfBackend } from '../engines/choose.js';
+import { checkOutcome, whereNotFinite } from '../rules/non-finite.js';
+import type { StepReport } from '../rules/report.js';
+import type { RuleStep } from '../rules/rule-step.js';
+import { shown } from '../values/shown.js';
+import type { Variable } from '@tensorflow/tfjs-core';
+import { aliGStep } from './alig-step.js';
 import {
-  checkArray,
-  checkDeviceBuffer,
-  checkList,
   checkLoss,
-  checkNoOverlap,
   checkSomeGradient,
   checkTensor,
   checkVariable,
-  copiedList,
   lossForBackend,
+  type Label,
 } from './checks.js';
-import { whereNotFinite } from '../rules/non-finite.js';
-import { checkOutcome } from '../rules/non-finite.js';
-import type { StepReport } from '../rules/report.js';
-import { aliGStep, aliGStepOptions, type FusedAliGStepSettings } from './alig-step.js';
-import type { RuleStep } from '../rules/rule-step.js';
-import { checkOptionNames } from '../options/option-names.js';
-import { shown } from '../values/shown.js';
+import { flatStepper, warnOfBound } from './flat-step.js';
+import {
+  checkedVelocities,
+  isDeviceStep,
+  isTensorStep,
+  listAndSettingNames,
+  readStepOptions,
+  type DeviceStepOptions,
+  type HostStepOptions,
+  type TensorStepOptions,
+} from './step-options.js';
 
 const owner = 'fusedAliGStep';
-
-/** Options of {@link fusedAliGStep} over host arrays, which are changed in place. */
-export interface HostStepOptions extends FusedAliGStepSettings {
-  /** Changed in place. */
-  parameters: readonly Float32Array[];
-  /** One entry a parameter, of its length; null: no gradient in this step. */
-  gradients: readonly (Float32Array | null)[];
-  /** Changed in place; needed with momentum, zeros before the first step. */
-  velocities?: readonly Float32Array[];
-  loss: number;
-}
-
-/** Options of {@link fusedAliGStep} over arrays on a GPU, which are changed in place. */
-export interface DeviceStepOptions extends FusedAliGStepSettings {
-  /** Changed in place. */
-  parameters: readonly DeviceBuffer[];
-  /** One entry a parameter, of its length; null: no gradient in this step. */
-  gradients: readonly (DeviceBuffer | null)[];
-  /** Changed in place; needed with momentum, zeros before the first step. */
-  velocities?: readonly DeviceBuffer[];
-  loss: number;
-}
-
-/** Options of {@link fusedAliGStep} over tensors, which are assigned to the variables. */
-export interface TensorStepOptions extends FusedAliGStepSettings {
-  /** Assigned new tensors; float32, on the current backend. */
-  parameters: readonly Variable[];
-  /** One entry a parameter, of its shape; null: no gradient in this step. */
-  gradients: readonly (Tensor | null)[];
-  /** Assigned new tensors; needed with momentum, zeros before the first step. */
-  velocities?: readonly Variable[];
-  /** A number or a scalar tensor, on any backend. */
-  loss: number | Tensor;
-}
-
-/** Options of {@link fusedAliGStep}, whatever it steps over. */
-type StepOptions = HostStepOptions | DeviceStepOptions | TensorStepOptions;
-
-const optionNames = [
-  'parameters',
-  'gradients',
-  'velocities',
-  'loss',
-  ...Object.keys(aliGStepOptions),
-];
-
-function checkedVelocities(options: StepOptions, { rule }: RuleStep): readonly unknown[] | null {
-  const { velocities, parameters } = options;
-  if (velocities !== undefined && options.momentum === undefined) {
-    throw new TypeError(
-      `${owner}: velocities are given, but no momentum; give momentum, usually 0.9, or 0 to make ` +
-        'the step without them.',
-    );
-  }
-  if (rule.state.length === 0) return null;
-  if (velocities === undefined) {
-    throw new TypeError(
-      `${owner}: velocities are missing, which momentum ${options.momentum ?? 0} needs: one of ` +
-        "each parameter's shape, zeros before the first step.",
-    );
-  }
-  checkList(`${owner}: velocities`, velocities, parameters.length);
-  return velocities;
-}
-
-/** The options, each read once, and their lists as they are now: see {@link copiedList}. */
-function readOnce(given: object): StepOptions {
-  const entries = optionNames.map((name) => {
-    const value = (given as Readonly<Record<string, unknown>>)[name];
-    return [name, Array.isArray(value) ? copiedList(value) : value];
-  });
-  return Object.fromEntries(entries) as StepOptions;
-}
-
-function isTensorStep(options: StepOptions): options is TensorStepOptions {
-  return (options.parameters as readonly unknown[]).some((value) => value instanceof Tensor);
-}
-
-function isDeviceStep(options: StepOptions): options is DeviceStepOptions {
-  return (options.parameters as readonly unknown[]).some((value) => value instanceof DeviceBuffer);
-}
-
-/** Returns a check that each value is given once, under one label; `kind` says what they are. */
-function namedOnce(kind: string, remedy: string): (label: string, value: unknown) => void {
-  const seen = new Map<unknown, string>();
-  return (label, value) => {
-    const earlier = seen.get(value);
-    if (earlier !== undefined) {
-      throw new Error(`${owner}: ${label} is the same ${kind} as ${earlier}; ${remedy}.`);
-    }
-    seen.set(value, label);
-  };
-}
-
-/** Checks one entry of a list; `length` is that of its parameter. */
-type CheckEntry = (label: string, value: unknown, length?: number) => void;
-
-/** Checks all entries of lists whose parameters have a length and no shape. */
-function checkFlatLists(
-  { parameters, gradients }: HostStepOptions | DeviceStepOptions,
-  velocities: readonly unknown[] | null,
-  check: CheckEntry,
-): void {
-  for (const [i, parameter] of parameters.entries()) {
-    check(`parameters[${i}]`, parameter);
-    const gradient = gradients[i];
-    if (gradient !== null) check(`gradients[${i}]`, gradient, parameter.length);
-    if (velocities) check(`velocities[${i}]`, velocities[i], parameter.length);
-  }
-}
-
-function stepOverArrays(options: HostStepOptions, step: RuleStep): StepReport {
-  const { parameters, gradients, loss } = options;
-  const velocities = checkedVelocities(options, step);
-  const named: { label: string; array: Float32Array }[] = [];
-  checkFlatLists(options, velocities, (label, array, length) => {
-    checkArray(() => `${owner}: ${label}`, array, length);
-    named.push({ label, array });
-  });
-  if (typeof loss !== 'number') {
-    throw new TypeError(`${owner}: loss must be a number where parameters are arrays.`);
-  }
-  checkNoOverlap(owner, named);
-  checkSomeGradient(owner, gradients);
-  const { report } = stepHostArrays(
-    parameters,
-    gradients,
-    (velocities ?? []) as readonly Float32Array[],
-    loss,
-    step,
-  );
-  const suspects = (list: string, arrays: readonly (Float32Array | null)[]) =>
-    arrays.flatMap((array, i) => (array ? { name: `${list}[${i}]`, values: () => array } : []));
-  checkOutcome(report, () =>
-    whereNotFinite(report, {
-      gradients: suspects('gradients', gradients),
-      parameters: suspects('parameters', parameters),
-    }),
-  );
-  warnOfBound(report);
-  return report;
-}
-
-function stepOverDeviceBuffers(options: DeviceStepOptions, step: RuleStep): StepReport {
-  const { parameters, gradients, loss } = options;
-  const velocities = checkedVelocities(options, step);
-  const checkOnce = namedOnce('DeviceBuffer', 'give each its own');
-  checkFlatLists(options, velocities, (label, buffer, length) => {
-    checkDeviceBuffer(() => `${owner}: ${label}`, buffer, length);
-    checkOnce(label, buffer);
-  });
-  if (typeof loss !== 'number') {
-    throw new TypeError(`${owner}: loss must be a number where parameters are DeviceBuffers.`);
-  }
-  checkSomeGradient(owner, gradients);
-  return stepDeviceBuffers(
-    parameters,
-    gradients,
-    (velocities ?? []) as readonly DeviceBuffer[],
-    loss,
-    step,
-  );
-}
-
-/** Says once what a loss below its lower bound makes of the steps. */
-function warnOfBound(report: StepReport): void {
-  if (!report.belowLowerBound) return;
-  warnOnce(
-    `${owner}: a loss was below lowerBound, so that the step size is 0; give lowerBound a value that ` +
-      'the loss cannot fall below, or add a constant to the loss. The reports say it of each step ' +
-      '(belowLowerBound).',
-  );
-}
+const optionNames = [...listAndSettingNames, 'loss'];
 
 function stepOverVariables(options: TensorStepOptions, ruleStep: RuleStep): StepReport {
   const { parameters, gradients } = options;
-  const velocities = checkedVelocities(options, ruleStep);
-  const checkOnce = namedOnce('variable', 'name each variable once');
+  const velocities = checkedVelocities(owner, options, ruleStep);
+  const seen = new Map<unknown, Label>();
+  const checkOnce = (name: Label, variable: unknown) => {
+    const earlier = seen.get(variable);
+    if (earlier) {
+      throw new Error(
+        `${owner}: ${name()} is the same variable as ${earlier()}; name each variable once.`,
+      );
+    }
+    seen.set(variable, name);
+  };
   for (const [i, parameter] of parameters.entries()) {
     checkVariable(() => `${owner}: parameters[${i}]`, parameter);
-    checkOnce(`parameters[${i}]`, parameter);
+    checkOnce(() => `parameters[${i}]`, parameter);
     const gradient = gradients[i];
     if (gradient !== null) {
       checkTensor(
@@ -220,7 +58,7 @@ function stepOverVariables(options: TensorStepOptions, ruleStep: RuleStep): Step
       const label = () => `${owner}: velocities[${i}] (of variable ${parameter.name})`;
       checkVariable(label, velocity);
       checkTensor(label, velocity, parameter.shape);
-      checkOnce(`velocities[${i}]`, velocity);
+      checkOnce(() => `velocities[${i}]`, velocity);
     }
   }
   checkLoss(owner, options.loss);
@@ -240,11 +78,11 @@ function stepOverVariables(options: TensorStepOptions, ruleStep: RuleStep): Step
   });
   if (deferred) {
     deferred.whenKnown((_error, known) => {
-      warnOfBound(known);
+      warnOfBound(owner, known);
     });
   } else {
     checkOutcome(report, () => whereNotFinite(report, suspectsOf(step)));
-    warnOfBound(report);
+    warnOfBound(owner, report);
   }
   return report;
 }
@@ -273,18 +111,14 @@ function stepOverVariables(options: TensorStepOptions, ruleStep: RuleStep): Step
 export function fusedAliGStep(
   given: HostStepOptions | DeviceStepOptions | TensorStepOptions,
 ): StepReport {
-  checkOptionNames(owner, given, optionNames);
-  const options = readOnce(given);
-  if (!Array.isArray(options.parameters)) {
-    throw new TypeError(
-      `${owner}: parameters must be an array of tf.Variable, Float32Array or DeviceBuffer, ` +
-        `not ${shown(options.parameters)}.`,
-    );
-  }
-  checkList(`${owner}: gradients`, options.gradients, options.parameters.length);
+  const options = readStepOptions(owner, given, optionNames);
   const step = aliGStep(owner, options);
   if (isTensorStep(options)) return stepOverVariables(options, step);
-  return isDeviceStep(options)
-    ? stepOverDeviceBuffers(options, step)
-    : stepOverArrays(options, step);
+  if (typeof options.loss !== 'number') {
+    throw new TypeError(
+      `${owner}: loss must be a number where parameters are ` +
+        `${isDeviceStep(options) ? 'DeviceBuffers' : 'arrays'}, not ${shown(options.loss)}.`,
+    );
+  }
+  return flatStepper(owner, options, step).step(options.loss);
 }

@@ -2,8 +2,6 @@
 // checked here again is what would otherwise write outside an array.
 #include <napi.h>
 
-#include <algorithm>
-#include <cstring>
 #include <string>
 #include <vector>
 
@@ -16,6 +14,7 @@
 #include "cpu/threads.h"
 #include "node/arguments.h"
 #include "node/device_buffers.h"
+#include "node/host_steps.h"
 #include "node/standard_error.h"
 #include "tensorflow/step_op.h"
 
@@ -33,81 +32,6 @@ void pinThisLibrary() {
     dlopen(info.dli_fname, RTLD_LAZY | RTLD_NODELETE);
   }
 #endif
-}
-
-// parameters, gradients, states, groups, loss, input, result
-Napi::Value step(const Napi::CallbackInfo& info) {
-  // NOTE [values first, addresses last]
-  const std::vector<Napi::Value> parameters = entriesOf(info[0], "parameters");
-  const std::vector<Napi::Value> gradients = entriesOf(info[1], "gradients");
-  const std::vector<Napi::Value> states = entriesOf(info[2], "states");
-  const float loss = info[4].As<Napi::Number>().FloatValue();
-
-  const WordArray groups = wordArray(info[3], "groups");
-  const WordArray words = wordArray(info[5], "input");
-  const WordArray result = wordArrayOf(info[6], "result", kResultWords);
-  const StepInput input = readStepInput(words.data, words.size);
-  const auto stateCount = static_cast<std::size_t>(input.rule->states);
-  bool stepWanted = false;
-  std::vector<StepTensor> tensors(parameters.size());
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
-    StepTensor& tensor = tensors[i];
-    const FloatArray parameter = floatArray(parameters[i], "a parameter");
-    tensor.size = parameter.size;
-    tensor.parameter = parameter.data;
-    tensor.newParameter = parameter.data;
-    tensor.group = groupOf(groups, i);
-    const Napi::Value& gradient = entryOf(gradients, i, "gradients");
-    if (gradient.IsNull()) continue;
-    stepWanted = true;
-    tensor.gradient = floatArrayOf(gradient, "a gradient", parameter.size).data;
-    for (std::size_t k = 0; k < stateCount; ++k) {
-      const Napi::Value& state = entryOf(states, i * stateCount + k, "states");
-      tensor.newState[k] = floatArrayOf(state, "a state", parameter.size).data;
-      tensor.state[k] = tensor.newState[k];
-    }
-  }
-
-  CpuStep cpuStep(std::move(tensors), loss, input);
-  if (!stepWanted) {
-    cpuStep.measureParameters();
-  } else if (cpuStep.decide()) {
-    cpuStep.update();
-  }
-  if (cpuStep.projects()) cpuStep.project();
-  std::memcpy(result.data, &cpuStep.result(), sizeof(StepResult));
-  return info.Env().Undefined();
-}
-
-// arrays; returns the places of two that share memory, or null
-//
-// By their addresses: one block may be seen through several buffers, as a SharedArrayBuffer that
-// came back from a worker, or that of a WebAssembly.Memory that has grown.
-Napi::Value findOverlap(const Napi::CallbackInfo& info) {
-  const std::vector<Napi::Value> arrays = entriesOf(info[0], "arrays");
-  struct Range {
-    const float* begin;
-    const float* end;
-    std::uint32_t place;
-  };
-  std::vector<Range> ranges;
-  ranges.reserve(arrays.size());
-  for (std::size_t i = 0; i < arrays.size(); ++i) {
-    const FloatArray array = floatArray(arrays[i], "an array");
-    if (array.size == 0) continue;
-    ranges.push_back({array.data, array.data + array.size, static_cast<std::uint32_t>(i)});
-  }
-  std::sort(ranges.begin(), ranges.end(), [](const Range& one, const Range& other) {
-    return one.begin != other.begin ? one.begin < other.begin : one.place < other.place;
-  });
-  for (std::size_t i = 1; i < ranges.size(); ++i) {
-    if (ranges[i - 1].end <= ranges[i].begin) continue;
-    const auto pair = Napi::Array::New(info.Env(), 2);
-    pair.Set(0u, ranges[i - 1].place);
-    pair.Set(1u, ranges[i].place);
-    return pair;
-  }
-  return info.Env().Null();
 }
 
 Napi::Value registerTensorFlowOp(const Napi::CallbackInfo& info) {
@@ -182,8 +106,6 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   const auto add = [&](const char* name, Napi::Value (*callback)(const Napi::CallbackInfo&)) {
     exports.Set(name, Napi::Function::New(env, callback, name));
   };
-  add("step", guarded<step>);
-  add("findOverlap", guarded<findOverlap>);
   add("registerTensorFlowOp", guarded<registerTensorFlowOp>);
   add("registerTensorFlowCudaOp", guarded<registerTensorFlowCudaOp>);
   add("getInstructionSet", guarded<getInstructionSet>);
@@ -193,6 +115,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   add("setThreadCount", guarded<setThreads>);
   add("holdStandardError", guarded<hold>);
   add("releaseStandardError", guarded<release>);
+  addHostSteps(env, exports);
   addDeviceBuffers(env, exports);
   return exports;
 }

@@ -3,7 +3,13 @@ import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import * as tf from '@tensorflow/tfjs-core';
-import { DeviceBuffer, fusedAliGStep, gpus, NonFiniteError } from '../../lib/index.js';
+import {
+  DeviceBuffer,
+  fusedAliGStep,
+  gpus,
+  NonFiniteError,
+  prepareAliGStep,
+} from '../../lib/index.js';
 import { testsThatNeed } from '../support/needs.js';
 import { simulatedGpu, useSimulatedLibrary } from '../support/simulated-cuda.js';
 
@@ -78,6 +84,33 @@ check('a number that is not finite is an error where the report is read', (t) =>
   t.is(reports[0].engine, 'native-cuda');
   t.deepEqual(parameter.download(), Float32Array.of(1, 2));
   for (const buffer of [parameter, bad, good]) buffer.dispose();
+});
+
+check("a prepared step is fusedAliGStep's, until a buffer is disposed of", (t) => {
+  const lists = () => ({
+    parameters: [upload(3, 4), upload(5), upload(6)],
+    gradients: [upload(1, 2), null, upload(-1)],
+    velocities: [upload(0, 0), upload(0), upload(1)],
+    ...{ maxLearningRate: 0.1, momentum: 0.9, maxNorm: 2 },
+  });
+  const [one, other] = [lists(), lists()];
+  const prepared = prepareAliGStep(one);
+  for (let i = 0; i < 4; i++) {
+    t.deepEqual({ ...prepared.step(0.7) }, { ...fusedAliGStep({ ...other, loss: 0.7 }) });
+    for (const list of ['parameters', 'velocities'] as const) {
+      one[list].forEach((buffer, k) => {
+        t.deepEqual(buffer.download(), other[list][k]!.download());
+      });
+    }
+  }
+  one.gradients[2]!.dispose();
+  t.throws(() => prepared.step(0.7), {
+    message: 'prepareAliGStep: gradients[2] is disposed; prepare the step anew.',
+  });
+  prepared.dispose();
+  for (const { parameters, gradients, velocities } of [one, other]) {
+    for (const buffer of [...parameters, ...gradients, ...velocities]) buffer?.dispose();
+  }
 });
 
 interface BadInput {
@@ -185,7 +218,7 @@ const badInputs: BadInput[] = [
     title: 'a tensor as loss',
     call: (w, g) => step({ parameters: [w], gradients: [g], loss: tf.scalar(1) }),
     name: 'TypeError',
-    message: /loss must be a number where parameters are DeviceBuffers\./,
+    message: /loss must be a number where parameters are DeviceBuffers, not an object \(Tensor\)\./,
   },
 ];
 

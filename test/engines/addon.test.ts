@@ -1,6 +1,6 @@
 /** The add-on's own checks: whatever JavaScript does meanwhile, no address outlives its array. */
 import test from 'ava';
-import { addonState } from '../../lib/platform/addon.js';
+import { addonState, type PreparedStep } from '../../lib/platform/addon.js';
 import { aliGStep } from '../../lib/step/alig-step.js';
 import { RESULT_WORDS } from '../../lib/rules/result.js';
 import { packGroups, packStep } from '../../lib/rules/rule-step.js';
@@ -38,8 +38,9 @@ type Lists = [Float32Array[], Float32Array[], Float32Array[]];
 
 function step([parameters, gradients, states]: Lists): void {
   const ruleStep = aliGStep('test', momentum);
-  const result = new Int32Array(RESULT_WORDS);
-  addon.step(parameters, gradients, states, packGroups(ruleStep), 1, packStep(ruleStep), result);
+  const [groups, words] = [packGroups(ruleStep), packStep(ruleStep)];
+  const prepared = addon.prepareStep(parameters, gradients, states, groups, words, false);
+  addon.step(prepared as PreparedStep, 1, new Int32Array(RESULT_WORDS));
 }
 
 for (const [way, free] of Object.entries(ways)) {
@@ -140,5 +141,13 @@ test('memory that is seen through two buffers overlaps', (t) => {
     ],
     [[], null],
   ];
-  for (const [arrays, expected] of rows) t.deepEqual(addon.findOverlap(arrays), expected);
+  const ruleStep = aliGStep('test', {});
+  for (const [arrays, expected] of rows) {
+    const gradients = arrays.map(() => null);
+    const found = addon.prepareStep(
+      ...([arrays, gradients, [], packGroups(ruleStep), packStep(ruleStep), true] as const),
+    );
+    if (expected) t.deepEqual(found, expected);
+    else t.false(Array.isArray(found));
+  }
 });

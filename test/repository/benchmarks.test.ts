@@ -114,6 +114,22 @@ test.serial('npm run bench -- memory --quick measures what steps hold', async (t
   for (const { measured } of results.large) t.true(measured!.step.minimum > 0);
 });
 
+test.serial("npm run bench -- host --quick measures the host's share", async (t) => {
+  t.timeout(1_790_000, 'compiles, on a machine that may be busy');
+  const { results, stdout } = await quick('host');
+  t.deepEqual(
+    results.steps.map(({ name }) => name),
+    ['DeviceBuffer', 'Float32Array'].flatMap((kind) => [
+      `fusedAliGStep, ${kind}`,
+      `prepareAliGStep, ${kind}`,
+    ]),
+  );
+  for (const { name, step } of results.steps) {
+    t.true(stdout.includes(`| ${name} |`), name);
+    t.true(step.minimum > 0, name);
+  }
+});
+
 test('an unknown shape is refused with the forms that are wanted', async (t) => {
   const error = await t.throwsAsync(
     promisify(execFile)(process.execPath, [main, '--shapes', '160*1000']),

@@ -1,6 +1,6 @@
 /** Runs a case of the table on an engine, and says where two runs differ, bit for bit. */
 import { inspect, isDeepStrictEqual } from 'node:util';
-import { enqueueDeviceStep } from '../../lib/engines/device.js';
+import { deviceStepper } from '../../lib/engines/device.js';
 import { DeviceBuffer } from '../../lib/engines/device-buffer.js';
 import { referenceStep } from '../../lib/engines/reference.js';
 import { wasWritten, type StepReport } from '../../lib/rules/report.js';
@@ -107,7 +107,7 @@ export function runDeviceBuffers(stepCase: StepCase): CaseResult {
   try {
     const results: (() => Int32Array)[] = [];
     for (let i = 0, step = stepOf(stepCase); i < (stepCase.steps ?? 3); i++) {
-      const read = enqueueDeviceStep(parameters, gradients, state, stepCase.loss ?? 0.7, step);
+      const read = deviceStepper({ parameters, gradients, state }, step)(stepCase.loss ?? 0.7);
       results.push(read);
       const scalars = step.rule.scalars.length > 0 ? unpackScalars(read()) : step.scalars;
       step = nextStep(step, scalars);
