@@ -2,6 +2,7 @@
 // loads and stores, no generic ones, registers and theoretical occupancy within static-limits.json.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, delimiter, join } from 'node:path';
+import { compileAsShipped, shippedSources } from './shipped.js';
 import {
   CheckFailure,
   checksFolder,
@@ -71,24 +72,18 @@ function kernelName(mangled) {
   return `${kernel} (${rule}${numbers ? `<${numbers.join()}>` : ''})`;
 }
 
-/** The files that nvcc compiles. */
-const sources = readFileSync(join(packageRoot, 'native', 'cuda', 'sources.txt'), 'utf8')
-  .split('\n')
-  .filter((source) => source.endsWith('.cu'));
-
 /**
  * Compiles a file for one architecture; registers and shared memory of each kernel, as ptxas says.
- * @param {string} nvcc
  * @param {string} architecture
- * @param {string} source
+ * @param {import('./shipped.js').ShippedSource} source
  */
-function compile(nvcc, architecture, source) {
-  const cubin = join(folder, `${basename(source)}.${architecture}.cubin`);
-  const { output } = runChecked(nvcc, [
-    ...['-std=c++17', '-O3', '-fmad=false', `-arch=${architecture}`, '-Inative'],
+function compile(architecture, source) {
+  const cubin = join(folder, `${basename(source.path)}.${architecture}.cubin`);
+  const { output } = compileAsShipped(source, [
+    `-arch=${architecture}`,
     ...['-Werror', 'all-warnings', '-Xcompiler', '-Wall,-Wextra'],
     ...['-Xptxas', '-v,-warn-spills,-warn-lmem-usage,-Werror'],
-    ...['-cubin', '-o', cubin, source],
+    ...['-cubin', '-o', cubin, source.path],
   ]);
   const kernels = new Map();
   let current = '';
@@ -135,14 +130,13 @@ function count(counts, pattern) {
 
 /**
  * All kernels of one architecture with what is limited and what was counted.
- * @param {string} nvcc
  * @param {string} architecture
  * @param {string} occupancyProgram
  * @param {NodeJS.ProcessEnv} environment
  */
-function kernelsOf(nvcc, architecture, occupancyProgram, environment) {
-  const measured = sources.flatMap((source) => {
-    const { cubin, kernels } = compile(nvcc, architecture, source);
+function kernelsOf(architecture, occupancyProgram, environment) {
+  const measured = shippedSources().flatMap((source) => {
+    const { cubin, kernels } = compile(architecture, source);
     const listings = instructions(cubin, environment);
     return Array.from(kernels, ([kernel, { registers, shared }]) => ({
       ...{ architecture, kernel, registers, shared },
@@ -205,6 +199,7 @@ const limitsPath = join(packageRoot, 'native', 'test', 'static-limits.json');
 /** The tools of the gate, and the recorded limits of the architectures that they compile for. */
 export function findStaticTools() {
   const { nvcc, include } = findCuda();
+  findProgram(['cmake'], 'apt-get install cmake (Debian)');
   const compiler = findProgram(['g++', 'clang++'], 'apt-get install g++ (Debian)');
   const environment = findDisassembler();
   const limits = JSON.parse(readFileSync(limitsPath, 'utf8'));
@@ -213,7 +208,7 @@ export function findStaticTools() {
   if (unknown !== undefined) {
     throw new MissingTool(`this nvcc does not know ${unknown}: install CUDA 12.8 or later`);
   }
-  return { nvcc, include, compiler, environment, limits };
+  return { include, compiler, environment, limits };
 }
 
 /**
@@ -221,7 +216,7 @@ export function findStaticTools() {
  *   kernels of a new rule or another nvcc
  */
 export function staticGate({ record }) {
-  const { nvcc, include, compiler, environment, limits } = findStaticTools();
+  const { include, compiler, environment, limits } = findStaticTools();
   mkdirSync(folder, { recursive: true });
   const occupancyProgram = join(folder, 'occupancy');
   runChecked(compiler, [
@@ -231,7 +226,7 @@ export function staticGate({ record }) {
   const problems = [];
   const rows = [];
   for (const architecture of Object.keys(limits)) {
-    const kernels = kernelsOf(nvcc, architecture, occupancyProgram, environment);
+    const kernels = kernelsOf(architecture, occupancyProgram, environment);
     if (record) {
       limits[architecture] = Object.fromEntries(
         kernels.map(({ kernel, registers, occupancy }) => [kernel, { registers, occupancy }]),

@@ -17,11 +17,11 @@ export class CheckFailure extends Error {}
  * Runs a command to its end without showing its output.
  * @param {string} file
  * @param {readonly string[]} parameters
- * @param {{ environment?: NodeJS.ProcessEnv, input?: string }} [options]
+ * @param {{ environment?: NodeJS.ProcessEnv, input?: string, folder?: string }} [options]
  */
-export function run(file, parameters, { environment = {}, input = '' } = {}) {
+export function run(file, parameters, { environment = {}, input = '', folder = packageRoot } = {}) {
   const { status, signal, stdout, stderr, error } = spawnSync(file, parameters, {
-    cwd: packageRoot,
+    cwd: folder,
     encoding: 'utf8',
     env: { ...process.env, ...environment },
     input,
