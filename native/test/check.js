@@ -1,97 +1,24 @@
 // The checks of the CUDA engine that need no GPU:
 //
-//   node native/test/check.js [simt] [sanitizers] [injected] [static [--record]] [--tools]
+//   node native/test/check.js [simt] [sanitizers] [ptx] [fake-gpu] [injected] [static [--record]]
+//                             [--tools]
 //
 // All of them where none is named; --record writes the limits of `static` anew; --tools runs none
 // and looks for what they need. Exit code 0: all ran and passed, or have what they need; 1: one
 // failed; 77: none failed, but one can't run, and its line says what is missing. docs/gpu.md says
 // what they show.
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { injectedBugs } from './injected-bugs.js';
+import { checkFakeGpu, findFakeGpuTools } from './fake-gpu-check.js';
+import { checkInjected } from './injected-check.js';
+import { checkPtx } from './ptx-check.js';
+import { build, builds, findShimTools, sanitizerEnvironment } from './shim-build.js';
 import { findStaticTools, staticGate } from './static-gate.js';
-import {
-  CheckFailure,
-  checksFolder,
-  findCompilers,
-  findCuda,
-  findProgram,
-  MissingTool,
-  packageRoot,
-  run,
-  runChecked,
-} from './tools.js';
+import { CheckFailure, checksFolder, MissingTool, runChecked } from './tools.js';
 
 const skippedExitCode = 77;
 const schedules = ['forward', 'backward', 'random:1', 'random:2'];
-const injectedFolder = join(checksFolder, 'injected');
-
-/**
- * How the engine is compiled for the shim. Only g++ sees misaligned copies of float4; only clang
- * keeps shared memory in a section of its own, without which the thread sanitizer reports the
- * blocks' uses of it. That sanitizer tells 255 threads apart, hence 64 a block.
- */
-const builds = {
-  plain: { compiler: 'clang', sanitizer: '', block: 256 },
-  'plain-64': { compiler: 'clang', sanitizer: '', block: 64 },
-  address: { compiler: 'gcc', sanitizer: 'address', block: 256 },
-  thread: { compiler: 'clang', sanitizer: 'thread', block: 64 },
-};
-
-const sanitizerEnvironment = {
-  ASAN_OPTIONS: 'detect_leaks=1',
-  UBSAN_OPTIONS: 'print_stacktrace=1',
-  TSAN_OPTIONS: 'halt_on_error=1',
-};
-
-/**
- * The folders with bugs that a build was last configured for in this run.
- * @type {Map<string, string>}
- */
-const configured = new Map();
-
-/** @type {{ cmake: string, clang: string, gcc: string } | undefined} */
-let shimTools;
-
-/** What the checks need that run the engine under the shim; looked for once, which takes 2 s. */
-function findShimTools() {
-  if (shimTools === undefined) {
-    const cmake = findProgram(['cmake'], 'apt-get install cmake (Debian)');
-    findCuda();
-    shimTools = { cmake, ...findCompilers() };
-  }
-  return shimTools;
-}
-
-/**
- * Builds targets and returns the folder where the programs lie.
- * @param {keyof typeof builds} name
- * @param {readonly string[]} targets
- * @param {string} [injected] folders with bugs, separated by semicolons
- */
-function build(name, targets, injected = '') {
-  const { cmake, ...compilers } = findShimTools();
-  const { compiler, sanitizer, block } = builds[name];
-  const folder = join(checksFolder, name);
-  if (configured.get(name) !== injected) {
-    runChecked(cmake, [
-      ...['-S', '.', '-B', folder],
-      `-DCMAKE_CXX_COMPILER=${compilers[compiler]}`,
-      '-DTFJS_ALIG_CUDA=OFF',
-      '-DTFJS_ALIG_CUDA_CHECKS=ON',
-      `-DTFJS_ALIG_SANITIZER=${sanitizer}`,
-      `-DTFJS_ALIG_CUDA_BLOCK=${block}`,
-      `-DTFJS_ALIG_INJECTED=${injected}`,
-    ]);
-    configured.set(name, injected);
-  }
-  // Without a number make starts everything at once, 300 MB of compiler each.
-  const processes = String(availableParallelism());
-  runChecked(cmake, ['--build', folder, '--parallel', processes, '--target', ...targets]);
-  return join(folder, 'native', 'test');
-}
 
 function checkSimt() {
   for (const name of /** @type {const} */ (['plain', 'plain-64'])) {
@@ -119,48 +46,13 @@ function checkSanitizers() {
   }
 }
 
-/** Makes the copies of native/cuda, each with its bug. */
-function injectBugs() {
-  rmSync(injectedFolder, { recursive: true, force: true });
-  for (const { name, file, find, replace } of injectedBugs) {
-    const folder = join(injectedFolder, name, 'cuda');
-    mkdirSync(folder, { recursive: true });
-    cpSync(join(packageRoot, 'native', 'cuda'), folder, { recursive: true });
-    const pieces = readFileSync(join(folder, file), 'utf8').split(find);
-    if (pieces.length !== 2) {
-      throw new CheckFailure(
-        `${name}: its text occurs ${pieces.length - 1} times in native/cuda/${file}, not once; ` +
-          'adapt native/test/injected-bugs.js',
-      );
-    }
-    writeFileSync(join(folder, file), pieces.join(replace));
-  }
-}
-
-function checkInjected() {
-  injectBugs();
-  const programOf = (/** @type {{ name: string }} */ { name }) => `engine_test_${name}`;
-  for (const bug of injectedBugs) {
-    // All of a build together, side by side: one that has been built costs nothing.
-    const ofBuild = injectedBugs.filter((other) => other.build === bug.build);
-    const folders = ofBuild.map((other) => join(injectedFolder, other.name)).join(';');
-    const programs = build(bug.build, ofBuild.map(programOf), folders);
-    const result = run(join(programs, programOf(bug)), [], { environment: sanitizerEnvironment });
-    const output = `${result.output}${result.signal ?? ''}`;
-    if (result.ok || !bug.says.test(output)) {
-      throw new CheckFailure(
-        `the bug '${bug.name}' was not found by the build '${bug.build}':\n${output.slice(-2000)}`,
-      );
-    }
-    console.log(`  ${bug.name}: found by the build '${bug.build}' (${bug.says.exec(output)?.[0]})`);
-  }
-}
-
 const record = process.argv.includes('--record');
 
 const checks = {
   simt: { findTools: findShimTools, run: checkSimt },
   sanitizers: { findTools: findShimTools, run: checkSanitizers },
+  ptx: { findTools: findShimTools, run: checkPtx },
+  'fake-gpu': { findTools: findFakeGpuTools, run: checkFakeGpu },
   injected: { findTools: findShimTools, run: checkInjected },
   static: {
     findTools: findStaticTools,

@@ -7,7 +7,7 @@
  * @property {string} file in native/cuda
  * @property {string} find a text that occurs once in the file
  * @property {string} replace what stands there instead
- * @property {'plain' | 'address' | 'thread'} build the build that must find it
+ * @property {'plain' | 'address' | 'thread' | 'ptx' | 'fake-gpu'} build the build that must find it
  * @property {RegExp} says what that build prints
  */
 
@@ -139,5 +139,106 @@ export const injectedBugs = [
     replace: 'groups.factors',
     build: 'plain',
     says: /FAILED .*: two groups .*, report/,
+  },
+  {
+    name: 'offset-in-32-bits',
+    file: 'block.h',
+    find: 'std::uint64_t{blockIdx.x - place.tensor->*kFirst} * kChunkSize',
+    replace: 'static_cast<unsigned>((blockIdx.x - place.tensor->*kFirst) * kChunkSize)',
+    build: 'plain',
+    says: /FAILED .*a tensor of|SIGSEGV/,
+  },
+  {
+    name: 'alignment-of-new-parameter',
+    file: 'rules.cu',
+    find: 'isAligned(parameter) && isAligned(newParameter) &&',
+    replace: 'isAligned(parameter) &&',
+    build: 'address',
+    says: /misaligned address/,
+  },
+  {
+    name: 'alignment-of-new-state',
+    file: 'rules.cu',
+    find: 'state.aligned() && newState.aligned();',
+    replace: 'state.aligned();',
+    build: 'address',
+    says: /misaligned address/,
+  },
+  {
+    name: 'alignment-of-measured-state',
+    file: 'rules.cu',
+    find: 'isAligned(gradient) && isAligned(parameter) && state.aligned();',
+    replace: 'isAligned(gradient) && isAligned(parameter);',
+    build: 'address',
+    says: /misaligned address/,
+  },
+  {
+    name: 'alignment-of-kept-values',
+    file: 'rules.cu',
+    find: 'isAligned(values) && isAligned(newValues);',
+    replace: 'isAligned(values);',
+    build: 'address',
+    says: /misaligned address/,
+  },
+  {
+    // All bits are right: the extra block adds 0.
+    name: 'extra-empty-chunk',
+    file: 'table.h',
+    find: 'return (size + kChunkSize - 1) / kChunkSize;',
+    replace: 'return size / kChunkSize + 1;',
+    build: 'plain',
+    says: /FAILED .*launches of/,
+  },
+  {
+    // Only found by the large cases and the tensors of more than a list of sums.
+    name: 'sums-of-another-list',
+    file: 'kernels.h',
+    find: 'addChunkSums(sums + blockIdx.y * count + offset,',
+    replace: 'addChunkSums(sums + offset,',
+    build: 'plain',
+    says: /FAILED .*(more chunks than|a tensor of).*, report/,
+  },
+  {
+    name: 'free-without-wait',
+    file: 'library.cc',
+    find: '    engine->engine.wait();\n    checkCuda(cudaFree',
+    replace: '    checkCuda(cudaFree',
+    build: 'address',
+    says: /heap-use-after-free/,
+  },
+  {
+    name: 'close-without-wait',
+    file: 'engine.cu',
+    find: '  cudaStreamSynchronize(stream_.get());\n',
+    replace: '',
+    build: 'address',
+    says: /heap-use-after-free/,
+  },
+  {
+    // Scratch memory grows while an enqueued step still uses the old one.
+    name: 'growth-without-wait',
+    file: 'runtime.h',
+    find: '    waitFor(stream);\n',
+    replace: '    static_cast<void>(stream);\n',
+    build: 'address',
+    says: /heap-use-after-free/,
+  },
+  {
+    // The one line that is another one under the shim.
+    name: 'elements-exchanged-by-inline-ptx',
+    file: 'block.h',
+    find: '"st.global.v4.f32 [%0], {%1, %2, %3, %4};"',
+    replace: '"st.global.v4.f32 [%0], {%1, %2, %4, %3};"',
+    build: 'ptx',
+    says: /FAILED .*, parameters/,
+  },
+  {
+    // Gradients may still be computed in TensorFlow's stream.
+    name: 'no-wait-for-the-device',
+    file: 'library.cc',
+    find: '[] { checkCuda(cudaDeviceSynchronize(), "waiting for the GPU"); }',
+    replace: '[] {}',
+    build: 'fake-gpu',
+    says: /late streams, step \d+/,
   },
 ];

@@ -26,6 +26,8 @@
 #include <vector>
 
 #include "simt/device.h"
+#include "simt/neighbour.h"
+#include "simt/observe.h"
 
 namespace context = boost::context::detail;
 
@@ -56,6 +58,9 @@ int deviceAllocationsLeft = -1;
 namespace simt {
 
 Thread* currentThread;
+std::vector<unsigned> launchedBlocks;
+std::function<bool(unsigned, unsigned)> runsBlock;
+int freshByte = kFreshByte;
 
 namespace {
 
@@ -387,9 +392,13 @@ void setIndices(const cudaLaunchConfig_t& configuration, unsigned long long bloc
 void runGrid(const cudaLaunchConfig_t& configuration, const std::function<void()>& kernel) {
   const dim3 grid = configuration.gridDim;
   const dim3 size = configuration.blockDim;
-  std::vector<unsigned long long> order(1ull * grid.x * grid.y * grid.z);
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    order[i] = schedule == Schedule::kBackward ? order.size() - 1 - i : i;
+  const unsigned long long blocks = 1ull * grid.x * grid.y * grid.z;
+  std::vector<unsigned long long> order;
+  for (unsigned long long i = 0; i < blocks; ++i) {
+    const unsigned long long number = schedule == Schedule::kBackward ? blocks - 1 - i : i;
+    if (!runsBlock || runsBlock(static_cast<unsigned>(number % grid.x), grid.x)) {
+      order.push_back(number);
+    }
   }
   if (schedule == Schedule::kRandom) std::shuffle(order.begin(), order.end(), randomNumbers);
   block.kernel = kernel;
@@ -488,7 +497,9 @@ cudaError_t runUntil(const Condition& done) {
     }
     const std::function<void()> operation = std::move(stream->operations.front());
     stream->operations.pop_front();
+    void* const open = simtOpenMemory ? simtOpenMemory() : nullptr;
     operation();
+    if (open) simtCloseMemory(open);
   }
   return cudaSuccess;
 }
@@ -507,8 +518,7 @@ cudaError_t allocate(void** memory, std::size_t bytes) {
   if (deviceAllocationsLeft == 0) return failed(cudaErrorMemoryAllocation);
   if (deviceAllocationsLeft > 0) --deviceAllocationsLeft;
   if (posix_memalign(memory, 256, bytes)) return failed(cudaErrorMemoryAllocation);
-  // NaN: zeros would hide a read of what was never written.
-  std::memset(*memory, 0xff, bytes);
+  std::memset(*memory, freshByte, bytes);
   return cudaSuccess;
 }
 
@@ -525,8 +535,11 @@ cudaError_t enqueueLaunch(const cudaLaunchConfig_t& configuration, std::function
   if (configuration.numAttrs != 0 || configuration.dynamicSmemBytes != 0) {
     return failed(cudaErrorNotSupported);
   }
+  launchedBlocks.push_back(grid.x);
   return enqueue(configuration.stream, [configuration, kernel] { runGrid(configuration, kernel); });
 }
+
+bool anythingWaits() { return nextStream() != nullptr; }
 
 }  // namespace simt
 
@@ -564,6 +577,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   return cudaSuccess;
 }
 cudaError_t cudaDeviceSynchronize() {
+  if (simtWaitForNeighbour) simtWaitForNeighbour();
   return simt::runUntil([] { return !simt::nextStream(); });
 }
 

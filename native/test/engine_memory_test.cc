@@ -1,0 +1,325 @@
+#include "engine_memory_test.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "engine/sum.h"
+#include "engine_run.h"
+#include "simt/observe.h"
+
+namespace tfjs_alig {
+namespace {
+
+constexpr Layout kLayouts[] = {Layout::kInPlace, Layout::kNewParameters, Layout::kAllNew};
+
+// Whether a layout has the array, by its number, beside those that it is written over.
+bool hasArray(Layout layout, int states, int array) {
+  if (array < kNewParameter) return true;
+  if (array == kNewParameter) return layout != Layout::kInPlace;
+  const int state = array - kFirstState;
+  return state < kMostStates ? state < states
+                             : layout == Layout::kAllNew && state - kMostStates < states;
+}
+
+// Every array of a tensor misaligned alone, updated and kept: all arrays count for whether they are
+// read and written 16 bytes at a time.
+int testAlignment(const RuleRow& row) {
+  int runs = 0;
+  const Engine engine;
+  Case each = caseOf(row.name, std::string(row.name) + ", one array misaligned",
+                     {kLaneCount + 2, kLaneCount + 2});
+  each.withoutGradient = {1};
+  each.maxNorm = 0.5f;
+  for (const float loss : {0.7f, kNaN}) {
+    each.loss = loss;
+    for (const Layout layout : kLayouts) {
+      for (int array = 0; array < kMostArrays; ++array) {
+        if (!hasArray(layout, statesOf(each), array)) continue;
+        Run run(engine, each, {layout, false, false, array});
+        run.step();
+        run.compare();
+        ++runs;
+      }
+    }
+  }
+  return runs;
+}
+
+// An array of which only the first and the last chunk have memory behind them: elsewhere it must
+// not be read or written.
+class SparseArray {
+ public:
+  SparseArray(std::uint64_t size, const Array& values) : bytes_(size * sizeof(float)) {
+    void* const memory = mmap(nullptr, bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) throw std::bad_alloc();
+    data_ = static_cast<float*>(memory);
+    restOffset_ = (size - 1) / kChunkSize * kChunkSize;
+    for (const std::uint64_t offset : {std::uint64_t{0}, restOffset_}) {
+      const std::size_t opened = std::min<std::uint64_t>(kChunkSize, size - offset);
+      mprotect(data_ + offset, opened * sizeof(float), PROT_READ | PROT_WRITE);
+    }
+    std::copy_n(values.begin(), kChunkSize, data_);
+    std::copy(values.begin() + kChunkSize, values.end(), data_ + restOffset_);
+  }
+  ~SparseArray() { munmap(data_, bytes_); }
+  SparseArray(const SparseArray&) = delete;
+  SparseArray& operator=(const SparseArray&) = delete;
+
+  float* data() const { return data_; }
+  // The two chunks together.
+  Array values(std::size_t size) const {
+    Array array(data_, data_ + kChunkSize);
+    array.insert(array.end(), data_ + restOffset_, data_ + restOffset_ + size - kChunkSize);
+    return array;
+  }
+
+ private:
+  std::size_t bytes_;
+  std::uint64_t restOffset_;
+  float* data_;
+};
+
+using SparsePointer = std::unique_ptr<SparseArray>;
+
+std::uint64_t chunksIn(std::uint64_t size) {
+  return size / kChunkSize + (size % kChunkSize == 0 ? 0 : 1);
+}
+
+// The blocks of each launch of a step that projects: no block is without work. docs/gpu.md has the
+// table of launches.
+std::vector<unsigned> expectedBlocks(std::uint64_t gradientChunks, std::uint64_t chunks) {
+  std::vector<unsigned> blocks;
+  const auto addSums = [&](std::uint64_t count) {
+    for (; count > kChunkSize; count = chunksIn(count)) {
+      blocks.push_back(static_cast<unsigned>(chunksIn(count)));
+    }
+    blocks.push_back(1);
+  };
+  if (gradientChunks > 0) blocks.push_back(static_cast<unsigned>(gradientChunks));
+  addSums(gradientChunks);
+  if (chunks > 0) blocks.push_back(static_cast<unsigned>(chunks));
+  addSums(chunks);
+  if (chunks > 0) blocks.push_back(static_cast<unsigned>(chunks));
+  return blocks;
+}
+
+void expectBlocks(const std::vector<unsigned>& expected, const std::string& where) {
+  const auto text = [](const std::vector<unsigned>& list) {
+    std::string joined;
+    for (const unsigned blocks : list) joined += " " + std::to_string(blocks);
+    return joined;
+  };
+  expect(simt::launchedBlocks == expected, where,
+         "launches of" + text(simt::launchedBlocks) + " blocks instead of" + text(expected));
+}
+
+// Two chunks of a tensor of so many elements, the first and the last, between two small tensors of
+// zeros. The blocks of all other chunks do not run and their sums count as 0, so that the step is
+// that of a tensor of the two chunks: there are two sums that are not 0, which have one order.
+void testHugeTensor(const RuleRow& row, std::uint64_t size, Layout layout) {
+  const std::size_t rest = (size - 1) % kChunkSize + 1;
+  Case each = caseOf(row.name, std::string(row.name) + ", a tensor of " + std::to_string(size),
+                     {3, kChunkSize + rest, 3});
+  constexpr std::size_t kHuge = 1;
+  each.withoutGradient = {2};
+  each.maxNorm = 0.5f;
+  Values expected = valuesOf(each);
+  const Array zeros(3);
+  for (const std::size_t small : {0, 2}) {
+    expected.parameters[small] = expected.gradients[small] = zeros;
+    for (int k = 0; k < statesOf(each); ++k) expected.state[k][small] = zeros;
+  }
+
+  const auto sparse = [&](const Array& values) {
+    return std::make_unique<SparseArray>(size, values);
+  };
+  const bool inPlace = layout == Layout::kInPlace;
+  const SparsePointer gradient = sparse(expected.gradients[kHuge]);
+  const SparsePointer parameter = sparse(expected.parameters[kHuge]);
+  const SparsePointer newParameter = inPlace ? nullptr : sparse(Array(kChunkSize + rest));
+  SparsePointer state[kMostStates], newState[kMostStates];
+
+  const Engine engine;
+  Caller caller;
+  DeviceArrays smallArrays;
+  const auto small = [&] {
+    smallArrays.push_back(std::make_unique<DeviceArray>(engine, zeros.size(), 0));
+    smallArrays.back()->upload(zeros.data());
+    return smallArrays.back()->data();
+  };
+  StepTensor tensors[3] = {};
+  for (const std::size_t i : {0, 2}) {
+    tensors[i].size = zeros.size();
+    tensors[i].gradient = hasGradient(each, i) ? small() : nullptr;
+    tensors[i].parameter = tensors[i].newParameter = small();
+    for (int k = 0; k < statesOf(each); ++k) tensors[i].state[k] = tensors[i].newState[k] = small();
+  }
+  StepTensor& huge = tensors[kHuge];
+  huge.size = size;
+  huge.gradient = gradient->data();
+  huge.parameter = parameter->data();
+  huge.newParameter = (inPlace ? parameter : newParameter)->data();
+  for (int k = 0; k < statesOf(each); ++k) {
+    state[k] = sparse(expected.state[k][kHuge]);
+    if (layout == Layout::kAllNew) newState[k] = sparse(Array(kChunkSize + rest));
+    huge.state[k] = state[k]->data();
+    huge.newState[k] = (newState[k] ? newState[k] : state[k])->data();
+  }
+  DeviceArray result(engine, kResultWords, 0);
+
+  const std::uint64_t chunks = chunksIn(size);
+  simt::freshByte = 0;
+  simt::launchedBlocks.clear();
+  simt::runsBlock = [&](unsigned block, unsigned blocks) {
+    // Of launches over chunks; those over sums run whole.
+    const bool overChunks = blocks == chunks + 1 || blocks == chunks + 2;
+    return !overChunks || block <= 1 || block >= chunks;
+  };
+  const Array input = inputOf(each, 0, each.scalars);
+  caller.check(tfjs_alig_cuda_step(engine, tensors, 3, nullptr, each.loss, input.data(),
+                                   input.size(), result.data(), caller.error()),
+               "step");
+  caller.check(tfjs_alig_cuda_wait(engine, caller.error()), "wait");
+  simt::runsBlock = nullptr;
+  simt::freshByte = simt::kFreshByte;
+  expectBlocks(expectedBlocks(chunks + 1, chunks + 2), each.title);
+
+  const StepResult onCpu = stepOnCpu(each, input, expected);
+  expect(onCpu.report.projected == 1.0f, each.title, "no projection");
+  StepResult computed;
+  std::memcpy(&computed, result.download().data(), sizeof computed);
+  expectSame(&computed.report.status, &onCpu.report.status, sizeof(StepReport) / sizeof(float),
+             each.title + ", report");
+  expectSame(computed.scalars.values, onCpu.scalars.values, kMostScalars, each.title + ", scalars");
+  const auto compare = [&](const SparseArray& array, const Array& values, const char* what) {
+    expectSame(array.values(values.size()).data(), values.data(), values.size(),
+               each.title + ", " + what);
+  };
+  compare(inPlace ? *parameter : *newParameter, expected.parameters[kHuge], "parameters");
+  for (int k = 0; k < statesOf(each); ++k) {
+    compare(newState[k] ? *newState[k] : *state[k], expected.state[k][kHuge], "state");
+  }
+}
+
+int testHugeTensors() {
+  int runs = 0;
+  const auto test = [&](const RuleRow& row, std::uint64_t size, Layout layout) {
+    testHugeTensor(row, size, layout);
+    ++runs;
+  };
+  for (const RuleRow& row : ruleRows()) {
+    test(row, (std::uint64_t{1} << 33) + 5, kLayouts[runs % 3]);
+  }
+  // Where 32 bits of bytes, of elements with a sign and of elements end, and whole lists of sums.
+  for (const RuleRow& row : ruleRows()) {
+    const std::string name = row.name;
+    if (name != "alig-nesterov" && name != "momoadam") continue;
+    for (const int bits : {28, 30, 31, 32}) {
+      const std::uint64_t border = std::uint64_t{1} << bits;
+      for (const std::uint64_t size : {border - kChunkSize, border, border + 1}) {
+        test(row, size, kLayouts[runs % 3]);
+      }
+    }
+  }
+  return runs;
+}
+
+// As many blocks as there are chunks, at sizes around whole chunks.
+int testBlocks() {
+  int runs = 0;
+  const Engine engine;
+  const Sizes sizes = {0, 1, kChunkSize - 1, kChunkSize, kChunkSize + 1, 2 * kChunkSize};
+  for (const std::size_t size : sizes) {
+    for (const std::size_t other : sizes) {
+      Case each =
+          caseOf("alig-nesterov",
+                 std::to_string(size) + " elements, " + std::to_string(other) + " without gradient",
+                 {size, other});
+      each.withoutGradient = {1};
+      each.maxNorm = 0.5f;
+      simt::launchedBlocks.clear();
+      Run run(engine, each, {Layout::kInPlace, false, false});
+      run.step();
+      run.compare();
+      expectBlocks(expectedBlocks(chunksIn(size), chunksIn(size) + chunksIn(other)), each.title);
+      ++runs;
+    }
+  }
+  return runs;
+}
+
+// A step of two tensors that is enqueued and has not run.
+struct EnqueuedStep {
+  Case each = caseOf("alig-nesterov", "memory given back behind an enqueued step", {700, 3});
+  Values expected = valuesOf(each);
+  DeviceArrays gradients, parameters, velocities;
+  DevicePointer result;
+
+  // `owner` allocates the arrays, and `engine` makes the step.
+  EnqueuedStep(const Engine& owner, const Engine& engine) {
+    const auto upload = [&](const Array& array) {
+      auto copy = std::make_unique<DeviceArray>(owner, array.size(), 0);
+      copy->upload(array.data());
+      return copy;
+    };
+    std::vector<StepTensor> tensors;
+    for (std::size_t i = 0; i < each.sizes.size(); ++i) {
+      gradients.push_back(upload(expected.gradients[i]));
+      parameters.push_back(upload(expected.parameters[i]));
+      velocities.push_back(upload(expected.state[0][i]));
+      float* const parameter = parameters[i]->data();
+      float* const velocity = velocities[i]->data();
+      tensors.push_back(
+          {each.sizes[i], gradients[i]->data(), parameter, parameter, {velocity}, {velocity}, 0});
+    }
+    result = std::make_unique<DeviceArray>(owner, kResultWords, 0);
+    const Array input = inputOf(each, 0, each.scalars);
+    Caller caller;
+    caller.check(tfjs_alig_cuda_step(engine, tensors.data(), tensors.size(), nullptr, each.loss,
+                                     input.data(), input.size(), result->data(), caller.error()),
+                 "step");
+    expect(simt::anythingWaits(), each.title, "the step was not enqueued");
+    stepOnCpu(each, input, expected);
+  }
+};
+
+// What a step uses must stay until it is done; the address sanitizer sees it where it does not.
+int testFrees() {
+  const Engine owner;
+  {
+    EnqueuedStep step(owner, owner);
+    step.gradients.pop_back();
+    expect(!simt::anythingWaits(), step.each.title, "free did not wait for the step");
+  }
+  {
+    auto engine = std::make_unique<Engine>();
+    EnqueuedStep step(owner, *engine);
+    engine.reset();
+    expect(!simt::anythingWaits(), step.each.title, "close did not wait for the step");
+    for (std::size_t i = 0; i < step.parameters.size(); ++i) {
+      const Array computed = step.parameters[i]->download();
+      expectSame(computed.data(), step.expected.parameters[i].data(), computed.size(),
+                 "a step of an engine that was closed, tensor " + std::to_string(i));
+    }
+  }
+  return 2;
+}
+
+}  // namespace
+
+int testMemory() {
+  int runs = testFrees() + testBlocks() + testHugeTensors();
+  for (const RuleRow& row : ruleRows()) runs += testAlignment(row);
+  return runs;
+}
+
+}  // namespace tfjs_alig

@@ -1,0 +1,23 @@
+/** The table of cases, by the op on the fake GPU: bit for bit. */
+import * as tf from '@tensorflow/tfjs-node';
+import { strict as assert } from 'node:assert';
+import { tensorFlowOp } from '../../../lib/engines/tensorflow.js';
+import { resultDifference, runReference } from '../../support/engine-comparison.js';
+import { stepCases } from '../../support/step-cases.js';
+import { runTensorFlow } from '../../support/tensorflow-steps.js';
+import { stepOpOnFakeGpu } from './backend.js';
+
+await tf.setBackend('tensorflow');
+const op = stepOpOnFakeGpu();
+
+// A thread of a block is a fiber here: 30 million elements would take minutes.
+const cases = stepCases.filter(({ sizes }) => sizes.every((size) => size < 10_000_000));
+const differences = cases.flatMap((stepCase) => {
+  const computed = runTensorFlow(stepCase, op);
+  assert.equal(computed.reports[0]?.engine, 'tensorflow-cuda');
+  const difference = resultDifference(computed, runReference(stepCase));
+  return difference === undefined ? [] : [`${stepCase.title}: ${difference}`];
+});
+assert.equal(tensorFlowOp(), op);
+assert.deepEqual(differences, []);
+console.log(`${cases.length} cases, 0 differences`);

@@ -1,0 +1,29 @@
+/** model.fit with AliG on the fake GPU gives the bits of the CPU: run without the GPU, it prints them. */
+import * as tf from '@tensorflow/tfjs-node';
+import { AliG } from '../../../lib/index.js';
+
+await tf.setBackend('tensorflow');
+const model = tf.sequential({
+  layers: [
+    tf.layers.dense({
+      units: 8,
+      inputShape: [4],
+      activation: 'tanh',
+      kernelInitializer: tf.initializers.glorotUniform({ seed: 1 }),
+    }),
+    tf.layers.dense({ units: 1, kernelInitializer: tf.initializers.glorotUniform({ seed: 2 }) }),
+  ],
+});
+const values = Float32Array.from({ length: 256 }, (_, i) => Math.sin(i * 0.7));
+const inputs = tf.tensor2d(values, [64, 4]);
+const targets = tf.tidy(() => inputs.sum(1, true).tanh());
+const optimizer = new AliG({ maxLearningRate: 0.1, momentum: 0.9 });
+model.compile({ optimizer, loss: 'meanSquaredError' });
+const { history } = await model.fit(inputs, targets, {
+  epochs: 5,
+  batchSize: 16,
+  shuffle: false,
+  verbose: 0,
+});
+const weights = model.getWeights().map((tensor) => [...tensor.dataSync()]);
+console.log(JSON.stringify({ engine: optimizer.lastStep?.engine, losses: history.loss, weights }));
