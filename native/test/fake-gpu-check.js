@@ -36,6 +36,8 @@ function onFakeGpu(program, { addon, library, gpus = 1 }) {
     ...quiet,
     FAKE_GPU_ADDON: addon,
     FAKE_GPU_COUNT: String(gpus),
+    // So late that a step comes before what it must wait for, also on a machine that has much to do.
+    ...(program === 'late-streams' && { FAKE_GPU_DELAY: '5000' }),
     TFJS_ALIG_CUDA_LIBRARY: library,
   };
   const device = join(programs, 'device.js');

@@ -26,21 +26,24 @@ const parts = 4;
 /**
  * Compiles the engine to host code and PTX, without ptxas.
  * @param {string} name of a folder for it
- * @param {{ architectures: string[], options?: string[] }} settings
+ * @param {{ architectures: string[], options?: string[], native?: string }} settings
  * @returns {{ objects: string[], ptx: Ptx[] }}
  */
-function compileToPtx(name, { architectures, options = [] }) {
+function compileToPtx(name, { architectures, options = [], native }) {
   const folder = join(ptxFolder, name, 'nvcc');
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const objects = [];
   for (const source of shippedSources()) {
     const object = join(folder, `${basename(source.path, '.cu')}.o`);
-    compileAsShipped(source, [
-      ...architectures.map((each) => `--generate-code=arch=compute_${each},code=compute_${each}`),
-      ...[...options, '--threads=0', '--keep', '--keep-dir', folder],
-      ...['-c', source.path, '-o', object],
-    ]);
+    compileAsShipped(
+      source,
+      [
+        ...architectures.map((each) => `--generate-code=arch=compute_${each},code=compute_${each}`),
+        ...[...options, '--threads=0', '--keep', '--keep-dir', folder, '-c', '-o', object],
+      ],
+      native,
+    );
     objects.push(object);
   }
   // nvcc leaves the architecture out of the name where it is the only one.
@@ -169,7 +172,7 @@ function tryBugs(/** @type {string} */ architecture) {
     const name = `ptx_${bug.name}`;
     const { objects, ptx } = compileToPtx(name, {
       architectures: [architecture],
-      options: ['-I', injectBug(bug)],
+      native: injectBug(bug),
     });
     const { folder } = translate(name, ptx[0], objects);
     const programs = build('plain', [`engine_test_${name}`], { ptx: [folder] });

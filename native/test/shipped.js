@@ -1,7 +1,7 @@
 // How the CUDA engine that is shipped is compiled, read from the commands that CMake makes of
 // CMakeLists.txt: what the checks compile with nvcc, they compile with the same flags.
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { CheckFailure, checksFolder, findCuda, findProgram, runChecked } from './tools.js';
 
 const folder = join(checksFolder, 'shipped');
@@ -61,11 +61,15 @@ export function shippedSources() {
 }
 
 /**
- * Compiles with the flags of a source and more: `options` come last, and so does what they change.
+ * Compiles a file with its flags and more: `options` come last, and so does what they change.
  * @param {ShippedSource} source
- * @param {readonly string[]} options with what is to be made, and of which file
+ * @param {readonly string[]} options with what is to be made
+ * @param {string} [native] a folder with a copy of native/cuda, in its place
  */
-export function compileAsShipped({ nvcc, flags }, options) {
+export function compileAsShipped({ path, nvcc, flags }, options, native) {
+  const file = native === undefined ? path : join(native, 'cuda', basename(path));
+  // Of two folders the first one has the header.
+  const include = native === undefined ? [] : ['-I', native];
   // Files that the flags name lie relative to CMake's folder.
-  return runChecked(nvcc, [...flags, ...options], { folder });
+  return runChecked(nvcc, [...include, ...flags, ...options, file], { folder });
 }

@@ -83,7 +83,7 @@ function compile(architecture, source) {
     `-arch=${architecture}`,
     ...['-Werror', 'all-warnings', '-Xcompiler', '-Wall,-Wextra'],
     ...['-Xptxas', '-v,-warn-spills,-warn-lmem-usage,-Werror'],
-    ...['-cubin', '-o', cubin, source.path],
+    ...['-cubin', '-o', cubin],
   ]);
   const kernels = new Map();
   let current = '';

@@ -17,12 +17,18 @@ async function missingFor(check: string): Promise<string | undefined> {
 }
 
 const need = 'the tools of the CUDA checks';
-const missing = { shim: await missingFor('simt'), static: await missingFor('static') };
+const missing = {
+  shim: await missingFor('simt'),
+  fakeGpu: await missingFor('fake-gpu'),
+  static: await missingFor('static'),
+};
 const underShim = testsThatNeed(need, missing.shim);
 
 for (const [check, register] of [
   ['simt', underShim],
   ['sanitizers', underShim],
+  ['ptx', underShim],
+  ['fake-gpu', testsThatNeed(need, missing.fakeGpu)],
   ['injected', underShim],
   ['static', testsThatNeed(need, missing.static)],
 ] as const) {

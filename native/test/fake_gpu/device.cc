@@ -38,7 +38,7 @@ TF_Bool noStatistics(const SP_Device*, void*) { return 0; }
 
 TF_Bool memoryUsage(const SP_Device*, std::int64_t* free, std::int64_t* total) {
   // Of each device: two share the arena.
-  *free = *total = static_cast<std::int64_t>(kMemoryBytes / 4);
+  *free = *total = static_cast<std::int64_t>(kMemoryBytes / 2);
   return 1;
 }
 

@@ -7,7 +7,8 @@
 
 namespace fake_gpu {
 
-constexpr std::size_t kMemoryBytes = std::size_t{1} << 30;
+// Address space alone, until it is used. TensorFlow leaves 225 MB of each device to others.
+constexpr std::size_t kMemoryBytes = std::size_t{4} << 30;
 
 // Null where too little is left. TensorFlow's own allocator divides it up, and never gives it back.
 void* allocate(std::size_t bytes);

@@ -1,6 +1,7 @@
 #include "fake_gpu/stream.h"
 
 #include <chrono>
+#include <cstdlib>
 #include <set>
 #include <utility>
 #include <vector>
@@ -10,8 +11,11 @@
 namespace fake_gpu {
 namespace {
 
-// Many times what a step takes to be enqueued, so that one that does not wait comes too early.
-constexpr std::chrono::microseconds kDelay(300);
+// FAKE_GPU_DELAY, in microseconds. By default a little more than a step takes to be enqueued.
+std::chrono::microseconds delay() {
+  static const char* const given = std::getenv("FAKE_GPU_DELAY");
+  return std::chrono::microseconds(given ? std::atoi(given) : 300);
+}
 
 std::mutex streamsMutex;
 std::set<Stream*> streams;
@@ -44,7 +48,7 @@ void Stream::enqueue(Operation operation) {
 
 void Stream::enqueueLate(Operation operation) {
   enqueue([operation = std::move(operation)] {
-    std::this_thread::sleep_for(kDelay);
+    std::this_thread::sleep_for(delay());
     const OpenMemory open;
     operation();
   });

@@ -19,11 +19,12 @@ const inputs = tf.tensor2d(values, [64, 4]);
 const targets = tf.tidy(() => inputs.sum(1, true).tanh());
 const optimizer = new AliG({ maxLearningRate: 0.1, momentum: 0.9 });
 model.compile({ optimizer, loss: 'meanSquaredError' });
+const quiet = { verbose: 0 } as const;
 const { history } = await model.fit(inputs, targets, {
+  ...quiet,
   epochs: 5,
   batchSize: 16,
   shuffle: false,
-  verbose: 0,
 });
 const weights = model.getWeights().map((tensor) => [...tensor.dataSync()]);
 console.log(JSON.stringify({ engine: optimizer.lastStep?.engine, losses: history.loss, weights }));
