@@ -33,6 +33,8 @@ int failures = 0;
 
 void report(const std::string& where, const std::string& what) {
   if (++failures <= 20) std::printf("FAILED %s: %s\n", where.c_str(), what.c_str());
+  // A later case may end the process.
+  std::fflush(stdout);
 }
 
 void expect(bool condition, const std::string& where, const std::string& what) {

@@ -82,18 +82,25 @@ function translate(name, { architecture, modules }, objects) {
   mkdirSync(folder, { recursive: true });
   let kernels = 0;
   const contractible = [];
+  const written = new Set();
   for (const { file, text } of modules) {
     try {
       const module = parseModule(text);
       kernels += module.kernels.length;
       contractible.push(...contractibleInstructions(module).map((each) => ({ file, ...each })));
       for (const [i, source] of translateModule(module, { file, parts }).entries()) {
-        writeChanged(join(folder, `${basename(file, '.ptx')}_${i}.cc`), source);
+        const name = `${basename(file, '.ptx')}_${i}.cc`;
+        writeChanged(join(folder, name), source);
+        written.add(name);
       }
     } catch (error) {
       if (!(error instanceof PtxError)) throw error;
       throw new CheckFailure(`${file} of compute_${architecture}, ${error.message}`);
     }
+  }
+  // CMake takes all that lie there.
+  for (const file of readdirSync(folder)) {
+    if (file.endsWith('.cc') && !written.has(file)) rmSync(join(folder, file));
   }
   for (const object of objects) cpSync(object, join(folder, basename(object)));
   return { folder, kernels, contractible };
