@@ -89,9 +89,9 @@ function translate(name, { architecture, modules }, objects) {
       kernels += module.kernels.length;
       contractible.push(...contractibleInstructions(module).map((each) => ({ file, ...each })));
       for (const [i, source] of translateModule(module, { file, parts }).entries()) {
-        const name = `${basename(file, '.ptx')}_${i}.cc`;
-        writeChanged(join(folder, name), source);
-        written.add(name);
+        const part = `${basename(file, '.ptx')}_${i}.cc`;
+        writeChanged(join(folder, part), source);
+        written.add(part);
       }
     } catch (error) {
       if (!(error instanceof PtxError)) throw error;
