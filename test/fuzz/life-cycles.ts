@@ -23,7 +23,7 @@ interface Optimizer extends Omit<AliG, 'configuration'> {
   readonly configuration: RuleConfiguration;
 }
 
-const cases: readonly [keyof HyperParameters, object][] = [
+export const cases: readonly [keyof HyperParameters, object][] = [
   ['alig', { maxLearningRate: 0.1 }],
   ['alig', { maxLearningRate: null, momentum: 0.9, adjustedMomentum: true }],
   ['alig', { maxLearningRate: 0.5, momentum: 0 }],
