@@ -76,6 +76,7 @@ export {
   type StepDecayOptions,
   type WarmUpOptions,
 } from './training/learning-rate.js';
+export { modelFolder } from '#model-folder';
 export {
   stepLogger,
   type StepLogger,

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { deserialize, serialize } from 'node:v8';
 
 import { FileError } from '../../lib/platform/file-error.js';
+import { writeAtomically } from '../../lib/platform/write-atomically.js';
 import type { RunState } from './experiment.js';
-import { readIfPresent, writeAtomically } from './files.js';
+import { readIfPresent } from './files.js';
 
 /** How far a run was, and its state there. */
 export interface Checkpoint {

@@ -1,53 +1,7 @@
-import {
-  closeSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 
-import { writing } from '../../lib/platform/file-error.js';
-
-/** Makes a new, renamed or removed entry of a folder outlast a power cut. */
-export function syncFolder(folder: string): void {
-  if (process.platform === 'win32') {
-    return; // Folders cannot be opened there.
-  }
-  const descriptor = openSync(folder, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-function temporaryOf(path: string): string {
-  return `${path}.new`;
-}
-
-/** Writes a file so that at every moment there is either the old one or the whole new one. */
-export function writeAtomically(path: string, content: string | Uint8Array): void {
-  const temporary = temporaryOf(path);
-  writing(path, () => {
-    try {
-      const descriptor = openSync(temporary, 'w');
-      try {
-        writeFileSync(descriptor, content);
-        fsyncSync(descriptor);
-      } finally {
-        closeSync(descriptor);
-      }
-      renameSync(temporary, path);
-      syncFolder(dirname(path));
-    } catch (error) {
-      rmSync(temporary, { force: true });
-      throw error;
-    }
-  });
-}
+import { temporaryOf } from '../../lib/platform/write-atomically.js';
 
 /** A file's content, or null where there is none. */
 export function readIfPresent(path: string): Buffer | null {

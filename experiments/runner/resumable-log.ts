@@ -5,14 +5,9 @@ import { isDeepStrictEqual } from 'node:util';
 
 import type { Checkpoint } from './checkpoint.js';
 import { FileError, writing } from '../../lib/platform/file-error.js';
+import { syncFolder, writeAtomically } from '../../lib/platform/write-atomically.js';
 import type { FinishedRun, LoggedStep, RunEnd, RunHeader, RunSpecification } from './experiment.js';
-import {
-  readIfPresent,
-  removeCheckpoint,
-  syncFolder,
-  writeAtomically,
-  type RunPaths,
-} from './files.js';
+import { readIfPresent, removeCheckpoint, type RunPaths } from './files.js';
 import { hashLine, withoutHash } from './log-hash.js';
 
 /** A line that says from which step on a run was carried out by other sources. */

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 
 import { exclusively, type Lock } from '../../lib/platform/exclusive.js';
 import { FileError, makeFolder } from '../../lib/platform/file-error.js';
+import { writeAtomically } from '../../lib/platform/write-atomically.js';
 import { prepareTensorFlowEnvironment } from './environment.js';
 import { createProgressDisplay } from './progress.js';
 import { drawSvg } from './svg.js';
@@ -19,7 +20,7 @@ import {
   type Shard,
   shardOf,
 } from './experiment.js';
-import { lockOf, runPaths, runsFolder, writeAtomically } from './files.js';
+import { lockOf, runPaths, runsFolder } from './files.js';
 import { loadExperiment } from './load-experiment.js';
 import { readFinishedRun } from './resumable-log.js';
 import { rasterize } from './png.js';

@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { FileError } from '../../lib/platform/file-error.js';
-import { runsFolder, writeAtomically } from './files.js';
+import { writeAtomically } from '../../lib/platform/write-atomically.js';
+import { runsFolder } from './files.js';
 import { hashLine, withoutHash } from './log-hash.js';
 import { parseLines, type GridRecord } from './resumable-log.js';
 

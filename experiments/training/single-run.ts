@@ -6,6 +6,7 @@ import type { EngineName } from 'tfjs-alig';
 
 import { exclusively, type Lock } from '../../lib/platform/exclusive.js';
 import { FileError, makeFolder } from '../../lib/platform/file-error.js';
+import { writeAtomically } from '../../lib/platform/write-atomically.js';
 import {
   CheckpointSchedule,
   readCheckpoint,
@@ -13,7 +14,7 @@ import {
   writeCheckpoint,
 } from '../runner/checkpoint.js';
 import { describeEnvironment, type RunRecord } from '../runner/environment.js';
-import { writeAtomically, type RunPaths } from '../runner/files.js';
+import type { RunPaths } from '../runner/files.js';
 import { createProgressDisplay, type StageProgress } from '../runner/progress.js';
 import { ResumableLog } from '../runner/resumable-log.js';
 import { checkSameEnvironment } from '../runner/same-environment.js';
