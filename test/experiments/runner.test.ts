@@ -1,4 +1,4 @@
-/** The experiment runner: killed, interrupted, on a full disk, with damaged files. */
+/** The experiment runner: killed (KILLS says how often), interrupted, on a full disk, with damaged files. */
 import { createHash } from 'node:crypto';
 import {
   cpSync,
@@ -92,29 +92,36 @@ test.serial('a run logs its configuration, versions, engine and every step', (t)
   t.is(lines.at(-1)!['type'], 'hash');
 });
 
+/** KILLS says how often each grid is killed; more than so often and one would be finished before. */
+const kills = Number(process.env['KILLS'] ?? 3);
+const killsOfGrid = 3;
+
 for (const [name, total] of Object.entries(fixtures)) {
   test.serial(
     `${name}: killed with all its workers at random steps, it resumes bit for bit`,
     async (t) => {
-      const output = path(`killed-${name}`);
-      const trace = path(`killed-${name}.trace`);
-      let stepsBefore = 0;
-      for (let kill = 0; kill < 3; kill++) {
-        const at = stepsBefore + 2 + Math.floor((Math.random() * total) / 5);
-        // A few steps after it: the kill may come at any moment of them.
-        const program = startFixture(name, output, { trace, jobs: 2, hold: at + 4 });
-        t.log(`killed after ${at} steps`);
-        await waitForSteps(trace, at);
-        process.kill(-program.pid, 'SIGKILL');
-        await program.result;
-        stepsBefore = readTrace(trace).length;
+      for (let round = 0; round * killsOfGrid < kills; round++) {
+        const killsNow = Math.min(killsOfGrid, kills - round * killsOfGrid);
+        const output = path(`killed-${name}-${round}`);
+        const trace = path(`killed-${name}-${round}.trace`);
+        let stepsBefore = 0;
+        for (let kill = 0; kill < killsNow; kill++) {
+          const at = stepsBefore + 2 + Math.floor((Math.random() * total) / 5);
+          // A few steps after it: the kill may come at any moment of them.
+          const program = startFixture(name, output, { trace, jobs: 2, hold: at + 4 });
+          t.log(`killed after ${at} steps`);
+          await waitForSteps(trace, at);
+          process.kill(-program.pid, 'SIGKILL');
+          await program.result;
+          stepsBefore = readTrace(trace).length;
+        }
+        const result = await startFixture(name, output, { trace, jobs: 2 }).result;
+        t.is(result.exitCode, 0, result.errors);
+        t.deepEqual(readLogs(output), reference.get(name));
+        // Checkpoints were made use of: at most one step of each worker was made again after each kill.
+        const steps = readTrace(trace).length;
+        t.true(steps >= total && steps <= total + killsNow * 2 * 2, `${steps} steps`);
       }
-      const result = await startFixture(name, output, { trace, jobs: 2 }).result;
-      t.is(result.exitCode, 0, result.errors);
-      t.deepEqual(readLogs(output), reference.get(name));
-      // Checkpoints were made use of: at most one step of each worker was made again after each kill.
-      const steps = readTrace(trace).length;
-      t.true(steps >= total && steps <= total + 3 * 2 * 2, `${steps} steps`);
     },
   );
 }
