@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { io } from '@tensorflow/tfjs-core';
 import { FileError, makeFolder, writing } from '../platform/file-error.js';
 import { syncFolder, writeAtomically } from '../platform/write-atomically.js';
-import { shown } from '../step/settings.js';
+import { shown } from '../values/shown.js';
 
 const owner = 'modelFolder';
 const modelName = 'model.json';

@@ -42,7 +42,7 @@ test('APROX is three files and a row in each list', async (t) => {
     'lib/rules/aprox.ts',
     'native/rules/all.h',
     'native/rules/aprox.h',
-    'native/test/engine_test.cc',
+    'native/test/engine_cases.cc',
   ]);
   const text = await readFile(join(root, 'docs/adding-a-rule.md'), 'utf8');
   for (const place of places) t.true(text.includes(place), `${place} is in docs/adding-a-rule.md`);
