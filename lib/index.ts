@@ -55,6 +55,19 @@ export {
   type ExponentialMovingAverageOptions,
 } from './training/exponential-moving-average.js';
 export {
+  findLearningRate,
+  findMaxLearningRate,
+  type RangeTestOptions,
+  type RangeTestResult,
+  type TriedRate,
+} from './training/find-learning-rate.js';
+export type {
+  BatchTensors,
+  LossTrial,
+  ModelTrial,
+  TrainableModel,
+} from './training/trial-batches.js';
+export {
   GradientAccumulator,
   type AccumulatedGradients,
   type MicroBatch,
