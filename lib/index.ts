@@ -30,6 +30,7 @@ export type { SavedGroups } from './optimizers/saved-groups.js';
 export { RmsProp, type RmsPropOptions } from './optimizers/rmsprop.js';
 export type { RootEpsilonPlacement } from './optimizers/root-epsilon.js';
 export { Sgd, type SgdOptions } from './optimizers/sgd.js';
+export { withoutWeightDecay, type ModelWithWeights } from './optimizers/without-weight-decay.js';
 export { Yogi, type YogiOptions } from './optimizers/yogi.js';
 export { L4Adam, L4Mom, type L4AdamOptions, type L4MomOptions } from './optimizers/l4.js';
 export { Momo, MomoAdam, type MomoAdamOptions, type MomoOptions } from './optimizers/momo.js';
@@ -90,6 +91,11 @@ export {
   type WarmUpOptions,
 } from './training/learning-rate.js';
 export { modelFolder } from '#model-folder';
+export {
+  learningRateScheduler,
+  type LearningRateScheduler,
+  type LearningRateSchedulerOptions,
+} from './training/learning-rate-scheduler.js';
 export {
   stepLogger,
   type StepLogger,

@@ -15,9 +15,9 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 const folder = fileURLToPath(new URL('docs-examples/', import.meta.url));
 
 for (const [page, blocks] of [
-  ['groups-and-constraints', 3],
+  ['groups-and-constraints', 4],
   ['losses', 3],
-  ['training-helpers', 6],
+  ['training-helpers', 7],
 ] as const) {
   test.serial(`the examples of docs/${page}.md run and print what they promise to`, async (t) => {
     const text = await readFile(join(root, 'docs', `${page}.md`), 'utf8');
