@@ -52,6 +52,10 @@ export type { FusedAliGStepSettings } from './step/alig-step.js';
 export { NonFiniteError } from './rules/non-finite.js';
 export type { EngineName, GroupStepReport, StepReport, StepStatus } from './rules/report.js';
 export {
+  AccumulatingOptimizer,
+  type AccumulatingOptimizerOptions,
+} from './training/accumulating-optimizer.js';
+export {
   ExponentialMovingAverage,
   type ExponentialMovingAverageOptions,
 } from './training/exponential-moving-average.js';

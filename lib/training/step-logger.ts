@@ -6,7 +6,8 @@ const owner = 'stepLogger';
 
 /** What is looked at of an optimiser such as AliG. */
 export interface StepReporter {
-  readonly lastStep: StepReport | null;
+  /** Undefined: an AccumulatingOptimizer around one that has none. */
+  readonly lastStep: StepReport | null | undefined;
   readonly iterations: number;
 }
 
@@ -39,7 +40,7 @@ export interface StepLogger {
 }
 
 /** Whether a report is still to be read from the device: lazy reports have accessors. */
-function isOpen(report: StepReport): boolean {
+export function isOpen(report: StepReport): boolean {
   return Object.getOwnPropertyDescriptor(report, 'status')?.get !== undefined;
 }
 
@@ -88,7 +89,7 @@ export function stepLogger(optimizer: StepReporter, options: StepLoggerOptions =
     );
   }
 
-  let seen: StepReport | null = null;
+  let seen: StepReport | null | undefined = null;
   let open: StepReport[] = [];
   let iteration = 0;
   let steps = 0;
