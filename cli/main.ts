@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, program } from 'commander';
 import { packageVersion } from '../lib/platform/version.js';
+import { endWithReader } from './broken-pipe.js';
 import { buildCommand } from './build.js';
 import { doctorCommand } from './doctor.js';
 import { mnistPackages, missingPackages, requirePackages } from './experiment-packages.js';
@@ -22,6 +23,8 @@ async function trainCommand(): Promise<Command> {
   return (await import('./train.js')).withTrainings(command);
 }
 
+endWithReader();
+
 program
   .name('tfjs-alig')
   .description('The ALI-G optimiser for TensorFlow.js: its runtime, its add-on, its experiments.')
@@ -36,8 +39,8 @@ program
 try {
   await program.parseAsync();
 } catch (error) {
-  // A user needs the sentence; who looks for a defect in this package sets DEBUG for the stack.
+  // As commander says it. A user needs the sentence; who looks for a defect in this package sets DEBUG for the stack.
   const text = error instanceof Error ? error.message : String(error);
-  console.error(process.env.DEBUG ? error : `Error: ${text}`);
+  console.error(process.env.DEBUG ? error : `error: ${text}`);
   process.exitCode = 1;
 }

@@ -10,7 +10,7 @@ export function drawChart({
 }: ChartContent<StepRecord, MeanRecord>): Promise<string> {
   const explanation = `every step and mean of ${2 * meanHalfWidth(steps.length) + 1} steps`;
   const logarithmic = {
-    scale: { type: 'log', nice: false },
+    scale: { type: 'log' },
     tickFactors: [1],
     stepTitle: null,
   } as const;

@@ -26,7 +26,7 @@ export function drawChart(
       records: steps,
       title: `Training loss: every step and mean of ${meanSteps} steps`,
       axisTitle: 'Cross entropy (nats)',
-      scale: { type: 'log', nice: false },
+      scale: { type: 'log' },
       stepTitle: null,
     }),
     valuesAndMean({
@@ -47,8 +47,15 @@ export function drawChart(
         y: {
           field: 'accuracy',
           type: 'quantitative',
-          scale: { zero: false, nice: true, padding: 16 },
-          axis: { title: 'Test accuracy (%)', tickCount: 4 },
+          // Whole percents: one epoch alone would have no range.
+          scale: {
+            domain: [
+              Math.floor(Math.min(100, ...accuracies.map(({ accuracy }) => accuracy))) - 1,
+              Math.ceil(Math.max(0, ...accuracies.map(({ accuracy }) => accuracy))) + 1,
+            ],
+            nice: false,
+          },
+          axis: { title: 'Test accuracy (%)', tickCount: 4, format: '~g' },
         },
       },
       layer: [

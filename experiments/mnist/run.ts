@@ -1,5 +1,6 @@
 import { optimizers } from 'tfjs-alig';
 
+import { counted } from '../runner/counted.js';
 import {
   makeSingleRun,
   type DivergenceRecord,
@@ -71,7 +72,7 @@ export async function runMnist(
   };
   await makeSingleRun(
     {
-      title: `MNIST, ${epochs} epochs of ${stepsPerEpoch} steps`,
+      title: `MNIST, ${counted(epochs, 'epoch')} of ${counted(stepsPerEpoch, 'step')}`,
       chartTitle: `${optimizers[settings.optimizer.name].description.title} on MNIST`,
       description: [describeOptimizer(settings.optimizer), describeTraining(settings)],
       configuration: settings,

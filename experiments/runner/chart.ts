@@ -12,10 +12,22 @@ function logarithmicTicks(factors: readonly number[]): number[] {
   );
 }
 
+/**
+ * A logarithmic scale from one tick to another, so that both ends are labelled however close the values
+ * lie together, and the lowest of them does not look like 0.
+ */
+function logarithmicScale(values: readonly number[], ticks: readonly number[]) {
+  // Not of arguments: they are as many as steps.
+  const least = values.reduce((a, b) => Math.min(a, b), Infinity);
+  const most = values.reduce((a, b) => Math.max(a, b), 0);
+  const from = ticks.findLast((tick) => tick <= least) ?? least;
+  const to = ticks.find((tick) => tick >= most && tick > from) ?? most;
+  return { type: 'log' as const, nice: false, ...(values.length > 0 && { domain: [from, to] }) };
+}
+
 /** The scale of a panel's values. */
 export type ChartScale =
-  | { readonly type: 'log'; readonly nice: boolean }
-  | { readonly type: 'linear'; readonly zero: boolean };
+  { readonly type: 'log' } | { readonly type: 'linear'; readonly zero: boolean };
 
 /** Over so many steps before and after itself a step's mean is taken. */
 export function meanHalfWidth(steps: number): number {
@@ -49,15 +61,18 @@ export interface ValuesPanel<Field extends string> {
 export function valuesAndMean<const Field extends string>(panel: ValuesPanel<Field>) {
   const { field, records, title, axisTitle, scale, stepTitle, tickFactors = [1, 2, 5] } = panel;
   const halfWidth = meanHalfWidth(records.length);
+  const isLogarithmic = scale.type === 'log';
+  // A loss of exactly 0, or one that is infinite, has no place on a logarithmic axis.
+  const drawn = records.filter(
+    (record) => !isLogarithmic || (record[field] > 0 && record[field] < Infinity),
+  );
+  const ticks = logarithmicTicks(tickFactors);
   return {
     width: chartWidth,
     height: 160,
-    title,
+    title: isLogarithmic ? `${title}, logarithmic` : title,
     data: {
-      // A loss of exactly 0 has no place on a logarithmic axis.
-      values: records
-        .filter((record) => scale.type === 'linear' || record[field] > 0)
-        .map((record) => ({ step: record.step, [field]: record[field] })),
+      values: drawn.map((record) => ({ step: record.step, [field]: record[field] })),
     },
     transform: [
       {
@@ -73,12 +88,15 @@ export function valuesAndMean<const Field extends string>(panel: ValuesPanel<Fie
           y: {
             field,
             type: 'quantitative' as const,
-            scale,
+            scale: isLogarithmic
+              ? logarithmicScale(
+                  drawn.map((record) => record[field]),
+                  ticks,
+                )
+              : scale,
             axis: {
               title: axisTitle,
-              ...(scale.type === 'log'
-                ? { values: logarithmicTicks(tickFactors), format: '~g' }
-                : { tickCount: 5 }),
+              ...(isLogarithmic ? { values: ticks, format: '~g' } : { tickCount: 5 }),
             },
           },
         },

@@ -1,3 +1,4 @@
+import { counted } from '../runner/counted.js';
 import type { FinishedRun, HyperParameter, Report } from '../runner/experiment.js';
 import { markdownTable } from '../runner/table.js';
 import { methods } from './methods.js';
@@ -58,8 +59,6 @@ export function methodTitle(name: string): string {
   return methods.find((method) => method.name === name)!.title;
 }
 
-const number = new Intl.NumberFormat('en-US');
-
 function percent(value: Spread | null): string {
   if (value === null) {
     return '-';
@@ -96,7 +95,7 @@ function describeDivergence({ diverged, seeds }: Setting): string {
 function describeColumn({ title, taskTitle, cells }: FinishedColumn): string {
   const { final, trial } = cells[0]!.search;
   const sizes = ({ epochs, examples }: typeof final) =>
-    `${epochs} ${epochs === 1 ? 'epoch' : 'epochs'} of ${number.format(examples)} examples`;
+    `${counted(epochs, 'epoch')} of ${counted(examples, 'example')}`;
   const isSame = final.epochs === trial.epochs && final.examples === trial.examples;
   const names = title === taskTitle ? title : `${title} (${taskTitle})`;
   return `- ${names}: ${sizes(final)}${isSame ? '' : `; searched by ${sizes(trial)}`}.`;

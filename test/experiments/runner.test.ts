@@ -411,7 +411,7 @@ test('--report makes the report of the runs that are finished, and no run', asyn
       .result;
   const none = await run('--report');
   t.is(none.exitCode, 1);
-  t.regex(none.errors, /^Error: 0 of \d+ runs are finished in .*without --report/m);
+  t.regex(none.errors, /^error: 0 of \d+ runs are finished in .*without --report/m);
 
   t.is((await run('--shard', '1/2')).exitCode, 0);
   const names = readdirSync(path('reported', 'runs'));

@@ -48,7 +48,7 @@ test('without tfjs-node the command names what to install', async (t) => {
   const { project } = projectWithTensorFlow(t);
   const { exitCode, output } = await runNode([main, 'tensorflow', '--gpu'], { cwd: project });
   t.is(exitCode, 1);
-  t.regex(output, /^Error: @tensorflow\/tfjs-node-gpu is not installed/);
+  t.regex(output, /^error: @tensorflow\/tfjs-node-gpu is not installed/);
   t.regex(output, /npm install @tensorflow\/tfjs-node-gpu/);
   t.notRegex(output, /\n\s+at /, 'no stack without DEBUG');
 });
@@ -76,7 +76,7 @@ test('a pip that fails leaves nothing but its log', async (t) => {
   const environment = withPython(t, 'echo "ERROR: the index is down" >&2; exit 1');
   const { exitCode, output } = await runNode([main, 'tensorflow'], { cwd: project, environment });
   t.is(exitCode, 1);
-  t.regex(output, /Error: .*pip could not download .*: ERROR: the index is down/);
+  t.regex(output, /error: .*pip could not download .*: ERROR: the index is down/);
   t.deepEqual(runtimeTraces(copy), ['tfjs-alig-runtime.log']);
   t.regex(readFileSync(join(copy, 'tfjs-alig-runtime.log'), 'utf8'), /the index is down/);
 });
@@ -143,7 +143,7 @@ test('SIGTERM ends the children and removes what was begun', async (t) => {
   child.kill('SIGTERM');
   const { exitCode, output } = await ended;
   t.is(exitCode, 1);
-  t.regex(output, /Error: Ended by SIGTERM/);
+  t.regex(output, /error: Ended by SIGTERM/);
   t.deepEqual(runtimeTraces(copy), ['tfjs-alig-runtime.log']);
   const pip = Number(readFileSync(processFile, 'utf8'));
   t.throws(() => process.kill(pip, 0), { code: 'ESRCH' });
