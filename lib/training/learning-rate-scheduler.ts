@@ -1,8 +1,9 @@
-import type { Optimizer } from '@tensorflow/tfjs-core';
+import type { Optimizer, Scalar } from '@tensorflow/tfjs-core';
 import { checkChoice } from '../options/choice.js';
 import { checkOptionNames } from '../options/option-names.js';
 import type { StepReport } from '../rules/report.js';
 import { shown } from '../values/shown.js';
+import { fitCallback } from './fit-callback.js';
 import { PlateauDecay, setLearningRate, type LearningRateSchedule } from './learning-rate.js';
 
 const owner = 'learningRateScheduler';
@@ -24,7 +25,7 @@ export interface LearningRateScheduler {
   readonly onTrainBegin: () => void;
   readonly onEpochBegin: (epoch: number) => void;
   readonly onBatchBegin: () => void;
-  readonly onEpochEnd: (epoch: number, logs?: Record<string, number>) => void;
+  readonly onEpochEnd: (epoch: number, logs?: Record<string, number | Scalar>) => Promise<void>;
 }
 
 /**
@@ -96,17 +97,17 @@ export function learningRateScheduler(
     rate = (schedule?.(time) ?? 1) * (plateau?.learningRate ?? 1);
     setLearningRate(optimizer, rate);
   };
-  return {
+  return fitCallback({
     onTrainBegin() {
       stepsDone = stepCounter(optimizer);
     },
-    onEpochBegin(epoch) {
+    onEpochBegin(epoch: number) {
       if (by === 'epoch') set(epoch);
     },
     onBatchBegin() {
       if (by === 'step') set(stepsDone());
     },
-    onEpochEnd(_epoch, logs) {
+    async onEpochEnd(_epoch: number, logs?: Record<string, number | Scalar>) {
       if (plateau) {
         const value = logs?.[monitor!];
         if (value === undefined) {
@@ -116,9 +117,9 @@ export function learningRateScheduler(
               'model with the metric.',
           );
         }
-        plateau.update(value);
+        plateau.update(typeof value === 'number' ? value : (await value.data())[0]!);
       }
       if (logs) logs['learningRate'] = rate;
     },
-  };
+  });
 }

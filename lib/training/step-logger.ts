@@ -1,6 +1,7 @@
 import type { StepReport } from '../rules/report.js';
 import { checkOptionNames } from '../options/option-names.js';
 import { shown } from '../values/shown.js';
+import { fitCallback } from './fit-callback.js';
 
 const owner = 'stepLogger';
 
@@ -53,10 +54,12 @@ export function isOpen(report: StepReport): boolean {
  *
  *     await model.fit(inputs, labels, {callbacks: stepLogger(optimizer)});
  *
- * Callbacks see what callbacks before them have put into the logs. Together with other callback
- * objects, put it first, as an object of tfjs-layers:
+ * Callbacks see what callbacks before them have put into the logs: put it first.
  *
- *     callbacks: [new tf.CustomCallback(stepLogger(optimizer)), tf.node.tensorBoard(folder)]
+ *     callbacks: [stepLogger(optimizer), tf.node.tensorBoard(folder)]
+ *
+ * In a browser, where it is a plain object, a list with callbacks of tfjs-layers needs it as
+ * `new tf.CustomCallback(stepLogger(optimizer))`.
  *
  * No device is waited for in an epoch: reports that it answers later (webgl, webgpu) are kept, and
  * read at the epoch's end.
@@ -140,7 +143,7 @@ export function stepLogger(optimizer: StepReporter, options: StepLoggerOptions =
     else count(report);
   };
 
-  return {
+  return fitCallback({
     onTrainBegin() {
       seen = optimizer.lastStep;
       iteration = optimizer.iterations;
@@ -151,7 +154,7 @@ export function stepLogger(optimizer: StepReporter, options: StepLoggerOptions =
       look();
       batches++;
     },
-    onEpochEnd(_epoch, logs) {
+    onEpochEnd(_epoch: number, logs?: Logs) {
       look();
       open.forEach(count);
       if (batches > 0 && reports === 0) {
@@ -170,5 +173,5 @@ export function stepLogger(optimizer: StepReporter, options: StepLoggerOptions =
     onTrainEnd() {
       tensorBoard?.flush();
     },
-  };
+  });
 }

@@ -5,7 +5,7 @@ import * as layers from '@tensorflow/tfjs-layers';
 import test, { type ExecutionContext } from 'ava';
 import { build } from 'esbuild';
 import { execFile } from 'node:child_process';
-import { access, copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { platformName } from '../../lib/platform/addon-files.js';
 import { packageVersion } from '../../lib/platform/version.js';
 import { builtinModules } from 'node:module';
@@ -142,6 +142,15 @@ test('the command that the warning names is installed and lists its commands', a
   const command = join(folder, 'node_modules/.bin/tfjs-alig');
   const { stdout } = await run(command, ['--help'], { cwd: folder });
   t.regex(stdout, /^ +build /m);
+});
+
+test('source maps stay outside, whose sources do too', async (t) => {
+  const files = await readdir(join(folder, 'node_modules', manifest.name), { recursive: true });
+  t.true(files.length > 200);
+  t.deepEqual(
+    files.filter((file) => file.endsWith('.map')),
+    [],
+  );
 });
 
 test('what the install script compiles is in the package', async (t) => {

@@ -9,7 +9,9 @@ import {
   AliG,
   crossEntropy,
   l2Ball,
+  learningRateScheduler,
   NonFiniteError,
+  PlateauDecay,
   stepLogger,
   type StepReport,
   type SummaryWriter,
@@ -209,7 +211,7 @@ test('on a device that answers later nothing is read before the end of an epoch'
   const optimizer = deferredOptimizer();
   const writer = new RecordingWriter();
   const logger = stepLogger(optimizer, { tensorBoard: writer });
-  t.false('onBatchEnd' in logger, 'tfjs-layers waits for the loss before it');
+  t.false(Object.hasOwn(logger, 'onBatchEnd'), 'tfjs-layers waits for the loss before it');
   logger.onTrainBegin();
   for (const loss of [4, 1]) {
     logger.onBatchBegin();
@@ -303,3 +305,45 @@ test.serial('bad input: errors name argument, value and remedy', async (t) => {
     message: /made no step in this epoch; give the one that the model is compiled with/,
   });
 });
+
+test.serial(
+  'it stands in a list with callbacks of tfjs-layers, and those see its values',
+  async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), 'tfjs-alig-list-'));
+    const { model, optimizer, inputs, oneHot } = compiled();
+    const plateau = new PlateauDecay({ learningRate: 0.1, mode: 'min' });
+    const { history } = await model.fit(inputs, oneHot, {
+      ...quiet,
+      epochs: 3,
+      batchSize: 1,
+      validationData: [inputs, oneHot],
+      callbacks: [
+        stepLogger(optimizer),
+        learningRateScheduler(optimizer, { plateau, monitor: 'val_loss' }),
+        tf.node.tensorBoard(folder),
+        tf.callbacks.earlyStopping({ monitor: 'loss', patience: 5 }),
+      ] as unknown as tf.CustomCallback[],
+    });
+    t.is(history['stepSize']!.length, 3);
+    t.is(plateau.getState().best, Math.min(...(history['val_loss'] as number[])));
+    const [train] = await readdir(join(folder, 'train'));
+    t.regex((await readFile(join(folder, 'train', train!))).toString('latin1'), /stepSize/);
+    await rm(folder, { recursive: true });
+  },
+);
+
+test.serial(
+  'alone it is no plain object that tfjs wraps, and fit yields to the event loop',
+  async (t) => {
+    const { model, optimizer, inputs, oneHot } = compiled();
+    let isThere = false;
+    setImmediate(() => {
+      isThere = true;
+    });
+    const start = Date.now();
+    for (let run = 0; Date.now() - start < 500; run++) {
+      await model.fit(inputs, oneHot, { ...quiet, batchSize: 1, callbacks: stepLogger(optimizer) });
+    }
+    t.true(isThere);
+  },
+);
