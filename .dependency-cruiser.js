@@ -10,6 +10,7 @@ const layers = [
   'lib/step/',
   'lib/optimizers/',
   'lib/training/',
+  'lib/exports/',
   'lib/index.ts',
   'experiments/',
   'cli/',

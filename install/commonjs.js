@@ -1,7 +1,7 @@
 // Makes the package's CommonJS build of what tsc has written to dist/lib: tfjs-alig.cjs, its types, and
 // the module that Node's `import` gets. docs/platforms.md, "One state in both formats", says why.
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
@@ -26,24 +26,51 @@ await build({
   logLevel: 'warning',
 });
 
-const values = Object.entries(await import(pathToFileURL(entry).href));
-const isClass = (value) => /^class\b/.test(Function.prototype.toString.call(value));
-const classes = values.filter(([, value]) => typeof value === 'function' && isClass(value));
+/** The value names of a module, and those of them that are classes. */
+async function namesOf(file) {
+  const values = Object.entries(await import(pathToFileURL(file).href));
+  const isClass = (value) => /^class\b/.test(Function.prototype.toString.call(value));
+  return {
+    names: values.map(([name]) => name),
+    classes: values
+      .filter(([, value]) => typeof value === 'function' && isClass(value))
+      .map(([name]) => name),
+  };
+}
 
-writeFileSync(
-  nameOf('mjs'),
-  `export {\n${values.map(([name]) => `  ${name},\n`).join('')}} from './tfjs-alig.cjs';\n`,
-);
+/** What Node's `import` gets of a module: the names of the CommonJS build. */
+function reexports(names, build) {
+  return `export {\n${names.map((name) => `  ${name},\n`).join('')}} from '${build}';\n`;
+}
 
-// A class is a value and a type; all other types are re-exported. The declarations are those of the
-// ES modules, so that both formats have the same types.
-writeFileSync(
-  nameOf('d.cts'),
-  [
-    "import type * as esm from './index.js' with { 'resolution-mode': 'import' };",
-    "export type * from './index.js' with { 'resolution-mode': 'import' };",
-    ...values.map(([name]) => `export declare const ${name}: typeof esm.${name};`),
-    ...classes.map(([name]) => `export type ${name} = esm.${name};`),
+/**
+ * The types for CommonJS. A class is a value and a type; all other types are re-exported. The declarations
+ * are those of the ES modules, so that both formats have the same types.
+ */
+function declarations({ names, classes }, module) {
+  return [
+    `import type * as esm from '${module}' with { 'resolution-mode': 'import' };`,
+    `export type * from '${module}' with { 'resolution-mode': 'import' };`,
+    ...names.map((name) => `export declare const ${name}: typeof esm.${name};`),
+    ...classes.map((name) => `export type ${name} = esm.${name};`),
     '',
-  ].join('\n'),
-);
+  ].join('\n');
+}
+
+const all = await namesOf(entry);
+writeFileSync(nameOf('mjs'), reexports(all.names, './tfjs-alig.cjs'));
+writeFileSync(nameOf('d.cts'), declarations(all, './index.js'));
+
+// The parts of the package are modules of their own for bundlers, and parts of the one build in Node.
+const parts = readdirSync(join(folder, 'exports')).filter((file) => file.endsWith('.js'));
+for (const file of parts) {
+  const part = join(folder, 'exports', basename(file, '.js'));
+  const found = await namesOf(`${part}.js`);
+  const list = found.names.join(', ');
+  writeFileSync(`${part}.mjs`, reexports(found.names, '../tfjs-alig.cjs'));
+  writeFileSync(
+    `${part}.cjs`,
+    `const { ${list} } = require('../tfjs-alig.cjs');\nmodule.exports = { ${list} };\n`,
+  );
+  writeFileSync(`${part}.d.cts`, declarations(found, `./${file}`));
+}

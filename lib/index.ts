@@ -1,13 +1,12 @@
+export * from './exports/losses.js';
+export * from './exports/schedules.js';
+export * from './exports/step.js';
 export { box, nonNegative, type Box, type NonNegative } from './constraints/box.js';
 export type { Constraint } from './constraints/constraint.js';
 export type { ConstraintFunction } from './constraints/projection.js';
 export { l2Ball, type L2Ball } from './constraints/l2-ball.js';
 export { none, type None } from './constraints/none.js';
 export { simplex, type Simplex } from './constraints/simplex.js';
-export { DeviceBuffer } from './engines/device-buffer.js';
-export { accuracy } from './losses/accuracy.js';
-export { crossEntropy } from './losses/cross-entropy.js';
-export { hinge, smoothedHinge } from './losses/hinge.js';
 export { AdaGrad, type AdaGradOptions } from './optimizers/adagrad.js';
 export { Adam, AdamW, AmsGrad, type AdamOptions } from './optimizers/adam.js';
 export type { AdamEpsilonPlacement } from './optimizers/adam-options.js';
@@ -42,15 +41,6 @@ export {
 } from './optimizers/polyak.js';
 export { Sps, type SpsOptions } from './optimizers/sps.js';
 export type { AnyOption, NumberRange } from './options/option.js';
-export type { Gpu } from './platform/addon.js';
-export { gpus, type Gpus } from './platform/gpus.js';
-export { getThreadCount, setThreadCount } from './platform/threads.js';
-export { fusedAliGStep } from './step/fused-alig-step.js';
-export { prepareAliGStep, type PreparedAliGStep } from './step/prepared-step.js';
-export type { DeviceStepOptions, HostStepOptions, TensorStepOptions } from './step/step-options.js';
-export type { FusedAliGStepSettings } from './step/alig-step.js';
-export { NonFiniteError } from './rules/non-finite.js';
-export type { EngineName, GroupStepReport, StepReport, StepStatus } from './rules/report.js';
 export {
   AccumulatingOptimizer,
   type AccumulatingOptimizerOptions,
@@ -77,29 +67,7 @@ export {
   type AccumulatedGradients,
   type MicroBatch,
 } from './training/gradient-accumulator.js';
-export {
-  cosineDecay,
-  exponentialDecay,
-  PlateauDecay,
-  powerDecay,
-  setLearningRate,
-  stepDecay,
-  warmUp,
-  type CosineDecayOptions,
-  type ExponentialDecayOptions,
-  type LearningRateSchedule,
-  type PlateauDecayOptions,
-  type PlateauDecayState,
-  type PowerDecayOptions,
-  type StepDecayOptions,
-  type WarmUpOptions,
-} from './training/learning-rate.js';
 export { modelFolder } from '#model-folder';
-export {
-  learningRateScheduler,
-  type LearningRateScheduler,
-  type LearningRateSchedulerOptions,
-} from './training/learning-rate-scheduler.js';
 export {
   stepLogger,
   type StepLogger,
