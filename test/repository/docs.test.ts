@@ -17,7 +17,7 @@ const folder = fileURLToPath(new URL('docs-examples/', import.meta.url));
 for (const [page, blocks] of [
   ['groups-and-constraints', 4],
   ['losses', 3],
-  ['training-helpers', 8],
+  ['training-helpers', 9],
 ] as const) {
   test.serial(`the examples of docs/${page}.md run and print what they promise to`, async (t) => {
     const text = await readFile(join(root, 'docs', `${page}.md`), 'utf8');
