@@ -67,7 +67,7 @@ export {
   type AccumulatedGradients,
   type MicroBatch,
 } from './training/gradient-accumulator.js';
-export { modelFolder } from '#model-folder';
+export { modelFolder } from './training/model-folder.js';
 export {
   stepLogger,
   type StepLogger,
