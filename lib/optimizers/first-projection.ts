@@ -1,17 +1,18 @@
 /** The projection on the constraint that precedes an optimiser's first step. */
-import { clone, keep, type Tensor, type Variable } from '@tensorflow/tfjs-core';
+import type { Variable } from '@tensorflow/tfjs-core';
 import type { Projection } from '../constraints/projection.js';
 import { engineOfBackend } from '../engines/choose.js';
-import { discardScalars, replaceValue, type StepScalars } from '../engines/engine.js';
-import { checkVariable, isGone } from '../step/checks.js';
+import { discardScalars, type StepScalars } from '../engines/engine.js';
+import { checkVariable } from '../step/checks.js';
 import type { RuleConfiguration } from './configuration.js';
 import { projectVariables } from './constraint-pass.js';
+import { KeptVariables } from './kept-variables.js';
 
 export class FirstProjection {
   /** It has been made, or the first step is taken from where the variables are. */
   done = false;
   /** The variables before it, until the first step is taken. */
-  private before: { variable: Variable; value: Tensor }[] = [];
+  private before: KeptVariables | null = null;
 
   /** Makes it, unless it is done. To be ended by {@link end}. */
   make(
@@ -29,7 +30,7 @@ export class FirstProjection {
     }
     this.done = true;
     if (!hasConstraint) return;
-    this.before = variables.map((variable) => ({ variable, value: keep(clone(variable)) }));
+    this.before = new KeptVariables(variables);
     if (pass) {
       projectVariables(pass, variables, null, false);
       return;
@@ -53,12 +54,10 @@ export class FirstProjection {
 
   /** Forgets the variables before it, or brings them back. */
   end(stepTaken: boolean): void {
-    if (this.before.length === 0) return;
-    for (const { variable, value } of this.before) {
-      if (stepTaken || isGone(variable)) value.dispose();
-      else replaceValue(variable, value);
-    }
-    this.before = [];
+    if (!this.before) return;
+    if (!stepTaken) this.before.restore();
+    this.before.dispose();
+    this.before = null;
     this.done = stepTaken;
   }
 }

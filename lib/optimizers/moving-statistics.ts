@@ -1,6 +1,6 @@
-import { clone, dispose, engine, keep, type Tensor, type Variable } from '@tensorflow/tfjs-core';
-import { replaceValue } from '../engines/engine.js';
-import { isGone, isOnCurrentBackend } from '../step/checks.js';
+import { engine } from '@tensorflow/tfjs-core';
+import { isOnCurrentBackend } from '../step/checks.js';
+import { KeptVariables } from './kept-variables.js';
 
 /**
  * What the function that computes a loss may change beside what it is differentiated by: the
@@ -8,47 +8,28 @@ import { isGone, isOnCurrentBackend } from '../step/checks.js';
  * takes a batch into them before anybody knows that its loss is NaN. One such batch would make every
  * prediction NaN from then on.
  */
-class MovingStatistics {
-  private readonly values: readonly { readonly variable: Variable; readonly value: Tensor }[];
-
-  /** As they are now; to be ended by {@link restore} or {@link dispose}. */
-  constructor() {
-    // A clone shares the buffer, which nothing writes into: assign swaps buffers.
-    this.values = Object.values(engine().registeredVariables)
-      .filter(
-        (variable) =>
-          !variable.trainable && variable.dtype === 'float32' && isOnCurrentBackend(variable),
-      )
-      .map((variable) => ({ variable, value: keep(clone(variable)) }));
-  }
-
-  /** Brings back those that have changed since. */
-  restore(): void {
-    for (const { variable, value } of this.values) {
-      if (isGone(variable) || variable.dataId === value.dataId) value.dispose();
-      else replaceValue(variable, value);
-    }
-  }
-
-  /** Forgets them. */
-  dispose(): void {
-    dispose(this.values.map(({ value }) => value));
-  }
+function movingStatistics(): KeptVariables {
+  return new KeptVariables(
+    Object.values(engine().registeredVariables).filter(
+      (variable) =>
+        !variable.trainable && variable.dtype === 'float32' && isOnCurrentBackend(variable),
+    ),
+  );
 }
 
 /** The moving statistics that a step brings back if it is refused. */
 export class StatisticsOfStep {
   /** Null: nothing is known of them. */
-  private before: MovingStatistics | null = null;
+  private before: KeptVariables | null = null;
 
   /** To be called before the loss is computed, and then one of the others. */
   remember(): void {
-    this.before = new MovingStatistics();
+    this.before = movingStatistics();
   }
 
   restore(): void {
     this.before?.restore();
-    this.before = null;
+    this.forget();
   }
 
   forget(): void {
@@ -61,15 +42,12 @@ export class StatisticsOfStep {
     const { before } = this;
     this.before = null;
     return (refused) => {
-      if (!refused) {
-        before?.dispose();
-        return;
-      }
-      before?.restore();
-      if (!this.before) return;
+      if (refused) before?.restore();
+      before?.dispose();
+      if (!refused || !this.before) return;
       // The loss of the next step has been computed meanwhile, and has gone on from bad statistics.
       this.before.dispose();
-      this.before = new MovingStatistics();
+      this.before = movingStatistics();
     };
   }
 }

@@ -1,9 +1,10 @@
-import type { Optimizer } from '@tensorflow/tfjs-core';
+import { engine, type Optimizer } from '@tensorflow/tfjs-core';
 import { AliG } from '../optimizers/alig.js';
+import { KeptVariables } from '../optimizers/kept-variables.js';
 import { checkOptionNames } from '../options/option-names.js';
+import { isOnCurrentBackend } from '../step/checks.js';
 import { shown } from '../values/shown.js';
 import { checkPositive, checkWhole } from './checks.js';
-import { KeptVariables } from './kept-variables.js';
 import { trialStep, type LossTrial, type ModelTrial, type TrialStep } from './trial-batches.js';
 
 /** Options of {@link findLearningRate} and {@link findMaxLearningRate} beside what is trained. */
@@ -110,7 +111,9 @@ async function rangeTest(
   checkRates(owner, rates);
   const step = trialStep(owner, options);
   const curve: TriedRate[] = [];
-  const kept = new KeptVariables();
+  const kept = new KeptVariables(
+    Object.values(engine().registeredVariables).filter(isOnCurrentBackend),
+  );
   try {
     for (const rate of rates) {
       try {
