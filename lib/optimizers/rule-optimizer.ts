@@ -29,6 +29,7 @@ import { wasWritten, type StepReport } from '../rules/report.js';
 import { MOST_SCALARS, smallestLossOf } from '../rules/rule-step.js';
 import { checkLoss, lossForBackend } from '../step/checks.js';
 import { isFunctionMarker } from '../values/function-marker.js';
+import { applyComputed } from './apply-computed.js';
 import { warnOfBound } from './below-lower-bound.js';
 import { allOptions, savedOptions, whileRestoring, type AllOptions } from './common-options.js';
 import { configurationOf, type RuleConfiguration } from './configuration.js';
@@ -186,21 +187,7 @@ export abstract class RuleOptimizer extends Optimizer {
       if (varList) this.constrainOnce([...new Set(varList)].filter(takesPart));
       else firstProjection.done = true;
       this.statistics.remember();
-      const { value, grads } = this.computeGradients(f, varList);
-      try {
-        this.applyGradients(
-          varList ? varList.map(({ name }) => ({ name, tensor: grads[name] })) : grads,
-          { loss: value },
-        );
-      } catch (error) {
-        value.dispose();
-        throw error;
-      } finally {
-        dispose(grads);
-      }
-      if (returnCost) return value;
-      value.dispose();
-      return null;
+      return applyComputed(this, this.computeGradients(f, varList), returnCost, varList);
     } catch (error) {
       this.undoFirstProjection();
       if (!varList && super.iterations === 0) firstProjection.done = wasDone;

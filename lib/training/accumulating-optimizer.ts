@@ -1,11 +1,11 @@
 import {
-  dispose,
   Optimizer,
   serialization,
   type Scalar,
   type Tensor,
   type Variable,
 } from '@tensorflow/tfjs-core';
+import { applyComputed } from '../optimizers/apply-computed.js';
 import type { GradientList, GradientMap } from '../optimizers/gradients.js';
 import { StatisticsOfStep } from '../optimizers/moving-statistics.js';
 import { savedText, textOf } from '../optimizers/saved-groups.js';
@@ -113,21 +113,7 @@ export class AccumulatingOptimizer<Wrapped extends Optimizer = Optimizer> extend
    */
   override minimize(f: () => Scalar, returnCost = false, varList?: Variable[]): Scalar | null {
     if (this.rest === 0) this.statistics.remember();
-    const { value, grads } = this.computeGradients(f, varList);
-    try {
-      this.applyGradients(
-        varList ? varList.map(({ name }) => ({ name, tensor: grads[name] })) : grads,
-        { loss: value },
-      );
-    } catch (error) {
-      value.dispose();
-      throw error;
-    } finally {
-      dispose(grads);
-    }
-    if (returnCost) return value;
-    value.dispose();
-    return null;
+    return applyComputed(this, this.computeGradients(f, varList), returnCost, varList);
   }
 
   /**
