@@ -1,6 +1,6 @@
 import { stepHostArrays } from '../lib/engines/host.js';
 import { resultDifference, runCase, runDeviceBuffers } from '../test/support/engine-comparison.js';
-import { stepCases } from '../test/support/step-cases.js';
+import { stepCases } from '../test/step-cases/table.js';
 
 export interface CaseResults {
   readonly compared: number;

@@ -1,5 +1,5 @@
-// What the CUDA engine is tried with: the rules with sensible settings, and cases of sizes, values
-// and orders of additions.
+// What the CUDA engine is tried with: the table of cases of test/step-cases, which check.js writes
+// to a file, and cases made of them.
 #ifndef TFJS_ALIG_TEST_ENGINE_CASES_H_
 #define TFJS_ALIG_TEST_ENGINE_CASES_H_
 
@@ -18,19 +18,6 @@ constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
 using Array = std::vector<float>;
 using Sizes = std::vector<std::size_t>;
-
-// A rule with sensible settings: a new rule is a new row.
-struct RuleRow {
-  const char* name;
-  Array settings;
-  // Of two groups; one unused float for a rule without settings of a group.
-  Array groups[2];
-  Scalars scalars = {};
-  // The arrays of state that hold no negative number (second moments).
-  std::vector<int> nonNegative = {};
-};
-
-const std::vector<RuleRow>& ruleRows();
 
 struct Scales {
   double parameter = 1.0;
@@ -78,10 +65,12 @@ struct Case {
   std::string title;
   Sizes sizes;
   std::size_t rule;  // its number
+  std::int32_t stepNumber;
   Array settings;
   std::vector<GroupCase> groups;  // tensor i is of group i modulo their number
   Scalars scalars = {};
-  std::vector<int> nonNegative = {};
+  // The arrays of state that hold no negative number.
+  std::vector<int> nonNegativeStates = {};
   Scales scales = {};
   float maxNorm = kInfinity;
   float loss = 0.7f;
@@ -90,7 +79,7 @@ struct Case {
   float gradientFlaw = 0.0f;
   float parameterFlaw = 0.0f;
   float stateFlaw = 0.0f;
-  // Not 0: the values of NOTE [order of additions], by this seed.
+  // Not 0: values whose sums depend on the order of additions (test/step-cases/orders.ts).
   std::uint32_t orderSeed = 0;
   int steps = 3;
   // Too much for fibers under a sanitizer.
@@ -99,13 +88,14 @@ struct Case {
   std::vector<std::size_t> variants = {0, 1, 2, 3};
 };
 
-// A case of one group, of the first settings of a rule's row.
-Case caseOf(const std::string& name, std::string title, Sizes sizes);
+// The table, but for what takes minutes under the shim.
+const std::vector<Case>& tableOfCases();
 
-std::vector<Case> casesOfShapes();
-std::vector<Case> casesOfValues();
-std::vector<Case> casesOfRule(const RuleRow& row);
-std::vector<Case> casesOfOrder();
+// A case of one group, of the first settings that the table has of a rule.
+Case caseOf(const std::string& rule, std::string title, Sizes sizes);
+
+// The names of all rules.
+std::vector<std::string> ruleNames();
 
 int statesOf(const Case& each);
 

@@ -1,7 +1,5 @@
 // The CUDA engine, run by the shim of simt/, against the CPU engine: every bit of parameters,
-// state, report and scalars. ALI-G goes through a table of cases like that of
-// test/support/step-cases.ts; every rule of rules/all.h, with its row of ruleRows, through the
-// cases that depend on a rule.
+// state, report and scalars, over the table of cases that all engines are compared on.
 #include <cuda_runtime.h>
 
 #include <cstdio>
@@ -24,21 +22,6 @@ void testCase(const Engine& engine, const Case& each) {
     Run run(engine, each, kVariants[variant]);
     for (int i = 0; i < each.steps; ++i) run.step();
     run.compare();
-  }
-}
-
-// Each rule has a row, of the right length.
-void testRows() {
-  for (std::size_t rule = 0; rule < kRules; ++rule) {
-    const RuleFunctions& functions = ruleFunctions()[rule];
-    const Case each = caseOf(functions.name, "", {});
-    expect(each.settings.size() == functions.settingsWords, functions.name, "settings of its row");
-    for (const RuleRow& row : ruleRows()) {
-      if (row.name != std::string(functions.name)) continue;
-      for (const Array& group : row.groups) {
-        expect(group.size() + 1 == functions.groupWords, row.name, "settings of its row's groups");
-      }
-    }
   }
 }
 
@@ -220,8 +203,8 @@ int failOnDevice(const Case& each, const Array& input, const Values& before, con
 // NOTE [nothing is half done] in cpu/engine.h, for each rule, with a ball that is left.
 int testAllocationFaults() {
   int faults = 0;
-  for (const RuleRow& row : ruleRows()) {
-    Case each = caseOf(row.name, std::string(row.name) + " without memory", {5, 20000, 3});
+  for (const std::string& rule : ruleNames()) {
+    Case each = caseOf(rule, rule + " without memory", {5, 20000, 3});
     each.maxNorm = 0.5f;
     each.withoutGradient = {2};
     const Array input = inputOf(each, 0, each.scalars);
@@ -239,13 +222,7 @@ int testAllocationFaults() {
 }
 
 int runAll(bool large) {
-  std::vector<Case> cases = casesOfShapes();
-  for (Case& each : casesOfValues()) cases.push_back(std::move(each));
-  for (Case& each : casesOfOrder()) cases.push_back(std::move(each));
-  for (const RuleRow& row : ruleRows()) {
-    for (Case& each : casesOfRule(row)) cases.push_back(std::move(each));
-  }
-  testRows();
+  const std::vector<Case>& cases = tableOfCases();
   int ran = 0;
   {
     const Engine engine;

@@ -27,6 +27,13 @@ export const sanitizerEnvironment = {
  */
 const configured = new Map();
 
+const stepCases = join(checksFolder, 'step-cases.json');
+
+/** Writes the table of cases that `engine_test` reads, which TypeScript has. */
+function writeStepCases() {
+  runChecked(process.execPath, ['dist/test/step-cases/write-native-table.js', stepCases]);
+}
+
 /** @type {{ cmake: string, clang: string, gcc: string } | undefined} */
 let shimTools;
 
@@ -57,9 +64,11 @@ export function build(name, targets, { injected = [], ptx = [] } = {}) {
     '-DTFJS_ALIG_CUDA_CHECKS=ON',
     `-DTFJS_ALIG_SANITIZER=${sanitizer}`,
     `-DTFJS_ALIG_CUDA_BLOCK=${block}`,
+    `-DTFJS_ALIG_STEP_CASES=${stepCases}`,
     `-DTFJS_ALIG_INJECTED=${injected.join(';')}`,
     `-DTFJS_ALIG_PTX=${ptx.join(';')}`,
   ];
+  if (configured.size === 0) writeStepCases();
   if (configured.get(name) !== settings.join()) {
     runChecked(cmake, ['-S', '.', '-B', folder, ...settings]);
     configured.set(name, settings.join());

@@ -105,5 +105,10 @@ export function findCompilers() {
       'Boost.Context was not found: apt-get install libboost-context-dev (Debian)',
     );
   }
+  if (!compiles(gcc, [], '#include <nlohmann/json.hpp>\nint main() {}')) {
+    throw new MissingTool(
+      'nlohmann/json was not found: apt-get install nlohmann-json3-dev (Debian)',
+    );
+  }
   return { clang, gcc };
 }

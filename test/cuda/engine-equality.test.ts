@@ -9,7 +9,7 @@ import { addonState } from '../../lib/platform/addon.js';
 import { resultDifference, runDeviceBuffers, runReference } from '../support/engine-comparison.js';
 import { testsThatNeed } from '../support/needs.js';
 import { simulatedGpu, useSimulatedLibrary } from '../support/simulated-cuda.js';
-import { stepCases } from '../support/step-cases.js';
+import { stepCases } from '../step-cases/table.js';
 import { runTensorFlow } from '../support/tensorflow-steps.js';
 
 const state = addonState();

@@ -6,7 +6,9 @@ import { promisify } from 'node:util';
 import test from 'ava';
 import { referenceStep } from '../../lib/engines/reference.js';
 import { firstDifference } from '../support/engine-comparison.js';
-import { dataOf, stepCases, stepOf, type StepCase } from '../support/step-cases.js';
+import { dataOf } from '../step-cases/data.js';
+import type { StepCase } from '../step-cases/step-case.js';
+import { stepCases } from '../step-cases/table.js';
 
 const packageRoot = fileURLToPath(new URL('../../../', import.meta.url));
 const onLinux = process.platform === 'linux' ? test.serial : test.serial.skip;
@@ -38,12 +40,11 @@ test.serial('the reference allocates nothing after its first write', (t) => {
   const isSmall = ({ sizes }: StepCase) => sizes.length > 0 && Math.max(...sizes) <= 1025;
   for (const stepCase of stepCases.filter(isSmall)) {
     const before = dataOf(stepCase);
-    const step = stepOf(stepCase);
     for (let allocations = 0; ; allocations++) {
       const { parameters, gradients, state } = dataOf(stepCase);
       try {
         withFewArrays(allocations, () =>
-          referenceStep(parameters, gradients, state, stepCase.loss ?? 0.7, step),
+          referenceStep(parameters, gradients, state, stepCase.loss, stepCase.step),
         );
         break;
       } catch (error) {

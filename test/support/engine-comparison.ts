@@ -6,7 +6,8 @@ import { referenceStep } from '../../lib/engines/reference.js';
 import { wasWritten, type StepReport } from '../../lib/rules/report.js';
 import { unpackReport, unpackScalars } from '../../lib/rules/result.js';
 import { smallestLossOf, type RuleStep } from '../../lib/rules/rule-step.js';
-import { dataOf, nextStep, stepOf, type StepCase, type StepData } from './step-cases.js';
+import { dataOf, type StepData } from '../step-cases/data.js';
+import { nextStep, type StepCase } from '../step-cases/step-case.js';
 
 export interface CaseResult extends StepData {
   readonly reports: StepReport[];
@@ -64,9 +65,9 @@ export function runSteps(
 ): Pick<CaseResult, 'reports' | 'scalars'> {
   const reports: StepReport[] = [];
   const scalars: Float64Array[] = [];
-  let next = stepOf(stepCase);
-  for (let i = 0; i < (stepCase.steps ?? 3); i++) {
-    const outcome = step(stepCase.loss ?? 0.7, next);
+  let next = stepCase.step;
+  for (let i = 0; i < stepCase.steps; i++) {
+    const outcome = step(stepCase.loss, next);
     reports.push(outcome.report);
     scalars.push(outcome.scalars);
     if (wasWritten(outcome.report)) next = nextStep(next, outcome.scalars);
@@ -106,8 +107,8 @@ export function runDeviceBuffers(stepCase: StepCase): CaseResult {
   const gradients = data.gradients.map((array) => array && DeviceBuffer.upload(array));
   try {
     const results: (() => Int32Array)[] = [];
-    for (let i = 0, step = stepOf(stepCase); i < (stepCase.steps ?? 3); i++) {
-      const read = deviceStepper({ parameters, gradients, state }, step)(stepCase.loss ?? 0.7);
+    for (let i = 0, { step } = stepCase; i < stepCase.steps; i++) {
+      const read = deviceStepper({ parameters, gradients, state }, step)(stepCase.loss);
       results.push(read);
       const scalars = step.rule.scalars.length > 0 ? unpackScalars(read()) : step.scalars;
       step = nextStep(step, scalars);
@@ -118,7 +119,7 @@ export function runDeviceBuffers(stepCase: StepCase): CaseResult {
       gradients: data.gradients,
       scalars: results.map((read) => unpackScalars(read())),
       reports: results.map((read) =>
-        unpackReport(read(), 'native-cuda', smallestLossOf(stepOf(stepCase))),
+        unpackReport(read(), 'native-cuda', smallestLossOf(stepCase.step)),
       ),
     };
   } finally {

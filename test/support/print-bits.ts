@@ -9,7 +9,8 @@ import { stepHostArrays } from '../../lib/engines/host.js';
 import { addonState } from '../../lib/platform/addon.js';
 import { setThreadCount } from '../../lib/platform/threads.js';
 import { resultDifference, runCase, runReference, type CaseResult } from './engine-comparison.js';
-import { stepCases, type StepCase } from './step-cases.js';
+import type { StepCase } from '../step-cases/step-case.js';
+import { stepCases } from '../step-cases/table.js';
 
 const state = addonState();
 if (!state.addon) throw new Error(state.report);
@@ -31,7 +32,7 @@ console.error(`${process.arch}, ${path}: ${addon.instructionSets.join(', ')}`);
 // An emulated processor takes 1 us an element, 20 times as long: the largest are left out, and of the
 // 82 million elements of the others 35 million remain, with some on several threads.
 const largest = 1.2e6;
-const elementsOf = ({ sizes, steps = 3 }: StepCase) => steps * sizes.reduce((sum, n) => sum + n, 0);
+const elementsOf = ({ sizes, steps }: StepCase) => steps * sizes.reduce((sum, n) => sum + n, 0);
 for (const stepCase of stepCases.filter((each) => elementsOf(each) < largest)) {
   const expected = runReference(stepCase);
   for (const instructionSet of addon.instructionSets) {

@@ -2,7 +2,8 @@ import * as tf from '@tensorflow/tfjs-node';
 import { hostScalars } from '../../lib/engines/engine.js';
 import { tensorFlowEngine, type StepOp } from '../../lib/engines/tensorflow.js';
 import { runSteps, type CaseResult } from './engine-comparison.js';
-import { dataOf, type StepCase } from './step-cases.js';
+import { dataOf } from '../step-cases/data.js';
+import type { StepCase } from '../step-cases/step-case.js';
 
 /** Runs a case through a TensorFlow op: state first out of place, then in place. */
 export function runTensorFlow(stepCase: StepCase, op: StepOp): CaseResult {

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-node';
 import { strict as assert } from 'node:assert';
 import { tensorFlowOp } from '../../../lib/engines/tensorflow.js';
 import { resultDifference, runReference } from '../../support/engine-comparison.js';
-import { stepCases } from '../../support/step-cases.js';
+import { stepCases } from '../../step-cases/table.js';
 import { runTensorFlow } from '../../support/tensorflow-steps.js';
 import { stepOpOnFakeGpu } from './backend.js';
 
