@@ -1,8 +1,9 @@
 /** `npm run bench`: measures, and makes a page of what was measured; docs/benchmarks.md. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { wholeNumber } from '../cli/option-values.js';
+import { FileError, makeFolder, writing } from '../lib/platform/file-error.js';
 import { runHost } from './host/run.js';
 import { runMemory } from './memory/run.js';
 import { contendersSection } from './page/contenders.js';
@@ -31,21 +32,25 @@ interface Common {
   readonly repetitions?: number;
 }
 
-/**
- * Writes the results and shows them. Those of --quick go nowhere unless a file is named: they say
- * nothing about speed.
- */
+/** Where results go. Those of --quick go nowhere unless a file is named: they say nothing about speed. */
+function fileFor(name: ResultName, { quick, json }: Common): string | undefined {
+  if (json !== undefined) return resolve(json);
+  return quick ? undefined : standardFile(name);
+}
+
+/** Writes the results and shows them. */
 function deliver<Name extends ResultName>(
   name: Name,
-  { quick, json }: Common,
+  options: Common,
   results: Results[Name],
   section: (results: Results[Name]) => string,
 ): void {
-  const file = json === undefined ? (quick ? undefined : standardFile(name)) : resolve(json);
+  const file = fileFor(name, options);
   const text = resultText(results);
   if (file !== undefined) {
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, text);
+    writing(file, () => {
+      writeFileSync(file, text);
+    });
   }
   // As the page will show them.
   console.log(section(JSON.parse(text) as Results[Name]));
@@ -60,7 +65,12 @@ function measurement(name: ResultName, description: string, isDefault = false): 
     .command(name, { isDefault })
     .description(description)
     .option('--quick', 'small sizes, few rounds: shows that it works, not how fast', false)
-    .option('--json <file>', `where the results go (default: benchmarks/results/${name}.json)`);
+    .option('--json <file>', `where the results go (default: benchmarks/results/${name}.json)`)
+    .hook('preAction', (_, command) => {
+      // Before minutes of measuring that would be lost.
+      const file = fileFor(name, command.opts<Common>());
+      if (file !== undefined) makeFolder(dirname(file));
+    });
 }
 
 const repetitions = ['--repetitions <count>', 'rounds', wholeNumber({ atLeast: 1 })] as const;
@@ -112,4 +122,10 @@ program
   )
   .action(writePages);
 
-await program.parseAsync();
+try {
+  await program.parseAsync();
+} catch (error) {
+  // A file that cannot be written is the user's affair; all else is a defect, with its stack.
+  if (!(error instanceof FileError)) throw error;
+  program.error(`error: ${error.message}`);
+}

@@ -1,10 +1,11 @@
 /** `npm run gpu`: all that needs a GPU to be checked and measured, in one command; docs/gpu.md. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { gpus, type Gpu } from '../lib/index.js';
+import { makeFolder, writing } from '../lib/platform/file-error.js';
 import { packageRoot } from '../lib/platform/package.js';
 import { packageVersion } from '../lib/platform/version.js';
 import { compareCases } from './cases.js';
@@ -81,6 +82,8 @@ function run(output: string | undefined): boolean {
   const gpu = requireGpu();
   const simulated = gpu.name === simulatedGpu;
   const file = resultsFile(simulated, output);
+  // Before minutes of checks that would be lost.
+  if (file !== undefined) makeFolder(dirname(file));
   say(`GPU: ${gpu.name}, compute capability ${gpu.computeCapability}`);
   const cases = compareCases(simulated ? mostElementsChecked : Infinity, say);
   const sanitizer = runSanitizer(script, ['--cases-only'], say);
@@ -102,8 +105,9 @@ function run(output: string | undefined): boolean {
     throughput,
   };
   if (file !== undefined) {
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, `${JSON.stringify(results, null, 2)}\n`);
+    writing(file, () => {
+      writeFileSync(file, `${JSON.stringify(results, null, 2)}\n`);
+    });
     say(`Results: ${file}`);
   }
   return cases.differences.length === 0 && (sanitizer ?? []).every(({ clean }) => clean);

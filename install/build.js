@@ -31,6 +31,19 @@ function say(line) {
   console.log(`tfjs-alig: ${line}`);
 }
 
+/** Begins the log; throws a BuildError where the package's folder cannot be written. */
+function openLog() {
+  try {
+    mkdirSync(join(packageRoot, 'build'), { recursive: true });
+    writeFileSync(logPath, '');
+  } catch (error) {
+    throw new BuildError(
+      `${packageRoot} cannot be written (${error.code}): have it made writable, or install the package ` +
+        'where you may write',
+    );
+  }
+}
+
 /** Runs a command with its output in the log. Returns whether it succeeded, and its output. */
 function runLogged({ file, arguments: commandArguments, environment }) {
   const before = readFileSync(logPath).length;
@@ -163,8 +176,7 @@ function tellFailure(part, consequence, error) {
 async function build() {
   let addon = 'native add-on built';
   try {
-    mkdirSync(join(packageRoot, 'build'), { recursive: true });
-    writeFileSync(logPath, '');
+    openLog();
     if (!strict && !isClone && (await prebuiltServes())) {
       addon = 'prebuilt native add-on works';
     } else {

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
+import { writing } from '../../lib/platform/file-error.js';
 import { packageRoot } from '../../lib/platform/package.js';
 import { readResults } from '../results.js';
 import { aimsSection } from './aims.js';
@@ -80,6 +81,9 @@ export async function makePages(): Promise<Readonly<Record<string, string>>> {
 /** Writes the files of `makePages`. */
 export async function writePages(): Promise<void> {
   for (const [name, text] of Object.entries(await makePages())) {
-    writeFileSync(join(packageRoot, name), text);
+    const file = join(packageRoot, name);
+    writing(file, () => {
+      writeFileSync(file, text);
+    });
   }
 }

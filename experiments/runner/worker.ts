@@ -84,7 +84,10 @@ async function runAndTell(id: string, specification: RunSpecification): Promise<
   } catch (error) {
     const concernsAll = error instanceof FileError && error.concernsAll;
     const detail = error instanceof FileError ? error.message : (error as Error).stack;
-    send({ type: 'failed', message: detail ?? String(error), concernsAll });
+    const kept = concernsAll
+      ? ' What is finished is kept, and runs go on from their last checkpoint.'
+      : '';
+    send({ type: 'failed', message: `${detail ?? String(error)}${kept}`, concernsAll });
   }
 }
 

@@ -33,8 +33,7 @@ export function writing<Result>(path: string, work: () => Result): Result {
     throw new FileError(
       remedy === undefined
         ? `Cannot write ${path}: ${message}`
-        : `Cannot write ${path}. ${remedy}, then give the same command again: what is finished is ` +
-            'kept, and runs go on from their last checkpoint.',
+        : `Cannot write ${path}. ${remedy}, then try again.`,
       { cause: error, concernsAll: remedy !== undefined },
     );
   }

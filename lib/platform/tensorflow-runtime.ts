@@ -154,7 +154,7 @@ function wheelRoute(wheel: Wheel): Route {
       // On arm64 the wheel has no CUDA kernels.
       if (gpu && process.arch === 'x64') {
         const options = { download, logPath, progress, signal };
-        await addCudaLibraries(wheelPath, join(staging, 'deps'), options);
+        await addCudaLibraries(join(staging, 'deps'), options);
       }
       await rm(download, { recursive: true });
       progress.begin("Building tfjs-node's binding");

@@ -6,6 +6,13 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
 import yauzl from 'yauzl';
+import {
+  cudaPackages,
+  cudaPlatformTags,
+  pythonTag,
+  tensorFlowVersion,
+  wheelHashes,
+} from './known-wheels.js';
 import type { Progress } from './progress.js';
 import { runCommand } from './run-command.js';
 
@@ -17,22 +24,6 @@ export interface Wheel {
   readonly requirement: string;
   readonly platformTags: readonly string[];
 }
-
-const tensorFlowVersion = '2.21.0';
-const pythonTag = '3.11';
-
-/**
- * SHA-256 of the files that the default version has on the Python package index. What is not here,
- * NVIDIA's packages, pip itself compares with the hash that the index gives.
- */
-const wheelHashes: Readonly<Record<string, string>> = {
-  'tensorflow_cpu-2.21.0-cp311-cp311-manylinux_2_27_x86_64.whl':
-    '2b847d217b02ee7731ed91431daf3250daa0196c3c94614d23be27232e6e5b6c',
-  'tensorflow-2.21.0-cp311-cp311-manylinux_2_27_x86_64.whl':
-    '9056fbc9ba04235810b71ae6cbd958a196e8804fb53bbcffbf3e23b56155f124',
-  'tensorflow-2.21.0-cp311-cp311-manylinux_2_27_aarch64.whl':
-    '4b24aca16d527a3cf1c37f720c04c484c3d20f4d0fdfa98632ac8b9f3be6eb5c',
-};
 
 /** The C library of the wheels, and the names that the linker looks for. */
 const libraries = [
@@ -120,13 +111,15 @@ function announcedBytes(text: string): number | undefined {
 }
 
 /** @throws Error where the file is not the one that its name stands for. */
-async function checkHash(wheelPath: string, requirement: string): Promise<void> {
+async function checkHash(wheelPath: string): Promise<void> {
   const name = basename(wheelPath);
   const expected = wheelHashes[name];
   if (expected === undefined) {
-    if (!/^tensorflow(-cpu)?==/.test(requirement)) return;
-    const known = Object.keys(wheelHashes).join(', ');
-    throw new Error(`no SHA-256 is known of ${name}, and it was not unpacked (known: ${known})`);
+    const packageName = name.replace(/-.*/, '');
+    const known = Object.keys(wheelHashes).filter((each) => each.startsWith(`${packageName}-`));
+    throw new Error(
+      `no SHA-256 is known of ${name}, and it was not unpacked (known: ${known.join(', ')})`,
+    );
   }
   const hash = createHash('sha256');
   await pipeline(createReadStream(wheelPath, { highWaterMark: 2 ** 20 }), hash);
@@ -235,7 +228,7 @@ export async function downloadWheel(
   if (!wheel) {
     throw new Error(`pip reported success and left no wheel of ${requirement}`);
   }
-  await checkHash(join(directory, wheel), requirement);
+  await checkHash(join(directory, wheel));
   return join(directory, wheel);
 }
 
@@ -329,38 +322,8 @@ export async function extractRuntime(
   }
 }
 
-/** The text file of a wheel that lists what its package and its extras require. */
-async function readMetadata(wheelPath: string): Promise<string> {
-  return withArchive(wheelPath, async (archive) => {
-    for await (const entry of archive.eachEntry()) {
-      if (!/^[^/]+\.dist-info\/METADATA$/.test(entry.fileName)) continue;
-      const source = await archive.openReadStreamPromise(entry);
-      const chunks = source.pipe(checkedEntry(wheelPath, entry, () => undefined));
-      return Buffer.concat((await chunks.toArray()) as Buffer[]).toString('utf8');
-    }
-    throw new Error(`the wheel ${wheelPath} has no METADATA`);
-  });
-}
-
 /**
- * NVIDIA's packages that a wheel of TensorFlow names in its extra `and-cuda`, in the versions that
- * it was built for.
- */
-export function requirementsOfCuda(metadata: string): string[] {
-  return metadata.split('\n').flatMap((line) => {
-    const [, name, versions] =
-      /^Requires-Dist: *([\w.-]+) *\(?([^;()]*?)\)? *; *extra *== *["']and-cuda["']\s*$/.exec(
-        line,
-      ) ?? [];
-    return name === undefined || versions === undefined ? [] : [`${name}${versions.trim()}`];
-  });
-}
-
-/** This one carries the compiler that XLA calls; tfjs-node does not use XLA. */
-const unusedCudaPackage = /^nvidia-cuda-nvcc/;
-
-/**
- * Downloads the CUDA libraries that the wheel of TensorFlow asks for, one package after the other,
+ * Downloads the CUDA libraries that the wheel of TensorFlow was built for, one package after the other,
  * and extracts their shared libraries into `directory`/nvidia.
  *
  * NOTE [lookup of the CUDA libraries]
@@ -373,7 +336,6 @@ const unusedCudaPackage = /^nvidia-cuda-nvcc/;
  * too, as all folders are equally deep.
  */
 export async function addCudaLibraries(
-  wheelPath: string,
   directory: string,
   options: {
     readonly download: string;
@@ -382,16 +344,10 @@ export async function addCudaLibraries(
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<void> {
-  const requirements = requirementsOfCuda(await readMetadata(wheelPath)).filter(
-    (requirement) => !unusedCudaPackage.test(requirement),
-  );
-  if (requirements.length === 0) {
-    throw new Error(`the wheel ${wheelPath} names no CUDA libraries`);
-  }
-  for (const requirement of requirements) {
-    const folder = join(options.download, requirement.replace(/[^\w-].*$/, ''));
-    // pip takes 2014 for all older tags as well.
-    const wheel = { requirement, platformTags: ['manylinux_2_27_x86_64', 'manylinux2014_x86_64'] };
+  for (const [name, version] of Object.entries(cudaPackages)) {
+    const folder = join(options.download, name);
+    const requirement = `${name}==${version}`;
+    const wheel = { requirement, platformTags: cudaPlatformTags };
     const path = await downloadWheel(wheel, folder, options);
     options.progress.begin(`Extracting ${requirement}`);
     let extracted;

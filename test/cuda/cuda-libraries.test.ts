@@ -1,27 +1,19 @@
-/** What is read out of TensorFlow's wheel and out of its messages, to have CUDA's libraries. */
+/** Which of CUDA's libraries are downloaded, and which TensorFlow's messages name. */
 import test from 'ava';
+import { cudaPackages, wheelHashes } from '../../lib/platform/known-wheels.js';
 import { gpuComplaint, unloadedLibraries } from '../../lib/platform/tensorflow-messages.js';
-import { requirementsOfCuda } from '../../lib/platform/tensorflow-wheel.js';
 
-test('the packages of the extra and-cuda are read with their versions', (t) => {
-  const metadata = [
-    'Metadata-Version: 2.1',
-    'Requires-Dist: absl-py>=1.0.0',
-    'Requires-Dist: ml_dtypes<1.0.0,>=0.5.1',
-    'Provides-Extra: and-cuda',
-    'Requires-Dist: nvidia-cublas-cu12<13.0,>=12.5.3.2; extra == "and-cuda"',
-    // As TensorFlow 2.15 to 2.18 wrote it.
-    "Requires-Dist: nvidia-cudnn-cu12 ==8.9.4.25 ; extra == 'and-cuda'",
-    'Requires-Dist: nvidia-nccl-cu12 (<3.0,>=2.27.7) ; extra == "and-cuda"\r',
-    'Requires-Dist: tensorrt; extra == "and-tensorrt"',
-    '',
-    'Requires-Dist says nothing in prose; extra == "and-cuda"',
-  ];
-  t.deepEqual(requirementsOfCuda(metadata.join('\n')), [
-    'nvidia-cublas-cu12<13.0,>=12.5.3.2',
-    'nvidia-cudnn-cu12==8.9.4.25',
-    'nvidia-nccl-cu12<3.0,>=2.27.7',
-  ]);
+test("NVIDIA's packages are pinned, each by the SHA-256 of one wheel", (t) => {
+  const versions = Object.entries(cudaPackages);
+  t.true(versions.length > 0);
+  const wheels = Object.keys(wheelHashes);
+  for (const [name, version] of versions) {
+    const prefix = `${name.replaceAll('-', '_')}-${version}-`;
+    t.is(wheels.filter((wheel) => wheel.startsWith(prefix)).length, 1, name);
+  }
+  const files = wheels.filter((wheel) => wheel.startsWith('nvidia_'));
+  t.is(files.length, versions.length);
+  for (const hash of Object.values(wheelHashes)) t.regex(hash, /^[0-9a-f]{64}$/);
 });
 
 test('each library that TensorFlow failed to load is named once', (t) => {

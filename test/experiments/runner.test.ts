@@ -238,7 +238,7 @@ test.serial('a full disk is named and costs no finished run', async (t) => {
   const { exitCode, errors } = await startFixture('arrays', output).result;
   t.is(exitCode, 1);
   t.regex(errors, /1 of 4 runs failed/);
-  t.regex(errors, /seed=2: Cannot write .*seed=2\..* The disk is full: make room, then give the/);
+  t.regex(errors, /seed=2: Cannot write .*seed=2\..* The disk is full: make room, then try again/);
   t.deepEqual(finishedSeeds(output), ['1'], 'the others are not begun');
   const first = join(output, 'runs', 'alig,maxLearningRate=0.1,seed=1.jsonl');
   const { mtimeMs } = statSync(first);

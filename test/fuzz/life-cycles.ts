@@ -23,26 +23,34 @@ interface Optimizer extends Omit<AliG, 'configuration'> {
   readonly configuration: RuleConfiguration;
 }
 
-export const cases: readonly [keyof HyperParameters, object][] = [
-  ['alig', { maxLearningRate: 0.1 }],
-  ['alig', { maxLearningRate: null, momentum: 0.9, adjustedMomentum: true }],
-  ['alig', { maxLearningRate: 0.5, momentum: 0 }],
-  ['sgd', { learningRate: 0.1, momentum: 0.9, nesterov: true, weightDecay: 0.01 }],
-  ['adam', {}],
-  ['amsgrad', {}],
-  ['adamw', { weightDecay: 0.1 }],
-  ['yogi', {}],
-  ['adagrad', { learningRate: 0.1 }],
-  ['rmsprop', { learningRate: 0.01, centered: true, momentum: 0.5 }],
-  ['aprox', { learningRate: 0.5 }],
-  ['dfw', { learningRate: 0.1, momentum: 0.9 }],
-  ['bpgrad', { learningRate: 0.1, momentum: 0.9 }],
+/** Each optimiser with options, and what a group of its own may have. */
+export const cases: readonly [keyof HyperParameters, object, object?][] = [
+  ['alig', { maxLearningRate: 0.1 }, { maxLearningRate: 0.01, momentum: 0.5 }],
+  ['alig', { maxLearningRate: null, momentum: 0.9, adjustedMomentum: true }, { momentum: 0.2 }],
+  ['alig', { maxLearningRate: 0.5, momentum: 0 }, { maxLearningRate: null }],
+  [
+    'sgd',
+    { learningRate: 0.1, momentum: 0.9, nesterov: true, weightDecay: 0.01 },
+    { learningRate: 0.3, momentum: 0.1 },
+  ],
+  ['adam', {}, { learningRate: 0.01, beta1: 0.5 }],
+  ['amsgrad', {}, { learningRate: 0.01, beta2: 0.9 }],
+  ['adamw', { weightDecay: 0.1 }, { weightDecay: 0 }],
+  ['yogi', {}, { learningRate: 0.1, epsilon: 0.1 }],
+  ['adagrad', { learningRate: 0.1 }, { weightDecay: 0.1 }],
+  ['rmsprop', { learningRate: 0.01, centered: true, momentum: 0.5 }, { momentum: 0.9 }],
+  ['aprox', { learningRate: 0.5 }, { learningRate: 0.1 }],
+  ['dfw', { learningRate: 0.1, momentum: 0.9 }, { learningRate: 0.2, weightDecay: 0.01 }],
+  ['bpgrad', { learningRate: 0.1, momentum: 0.9 }, { momentum: 0.1 }],
   ['sps', {}],
   ['l4adam', {}],
   ['l4mom', {}],
   ['momo', {}],
   ['momoadam', {}],
 ];
+
+/** Every second variable is of the group, where there is one; the name `fuzz/group` is never stepped. */
+const ofGroup = /^fuzz\/(group|\d*[13579])$/;
 
 interface Entry {
   readonly name: string;
@@ -115,6 +123,8 @@ class Step implements Command {
     readonly some: readonly number[],
     readonly loss: number,
     readonly lossIsTensor: boolean,
+    /** By a function of the variables, where all that are named have a gradient. */
+    readonly byMinimize = false,
   ) {}
 
   check(model: Readonly<Model>): boolean {
@@ -133,14 +143,28 @@ class Step implements Command {
     );
     const expected = expectedStep(model, real.optimizer.configuration, gradients, this.loss);
     let error: unknown = null;
+    const { optimizer } = real;
     tf.tidy(() => {
+      if (this.byMinimize && named.every((entry) => gradients.get(entry))) {
+        const variables = named.map(({ name }) => real.variables.get(name)!);
+        try {
+          optimizer.minimize(
+            () => withGradients(variables, this.loss, [...gradients.values()] as Float32Array[]),
+            false,
+            variables,
+          );
+        } catch (thrown) {
+          error = thrown;
+        }
+        return;
+      }
       const list = named.map((entry) => {
         const gradient = gradients.get(entry);
         return { name: entry.name, tensor: gradient ? tf.tensor1d(gradient.slice()) : null };
       });
       const loss = this.lossIsTensor ? tf.scalar(this.loss, 'float32') : this.loss;
       try {
-        real.optimizer.applyGradients(list, { loss });
+        optimizer.applyGradients(list, { loss });
       } catch (thrown) {
         error = thrown;
       }
@@ -159,14 +183,27 @@ class Step implements Command {
 
   toString(): string {
     const loss = `${this.lossIsTensor ? 'tensor ' : ''}${this.loss}`;
-    return `step(${this.named}, ${this.given}, [${this.some.join(', ')}], ${loss})`;
+    const way = this.byMinimize ? 'minimize' : 'step';
+    return `${way}(${this.named}, ${this.given}, [${this.some.join(', ')}], ${loss})`;
   }
+}
+
+/** A loss of this value, whose gradients by the variables are these. */
+function withGradients(
+  variables: readonly tf.Variable[],
+  loss: number,
+  gradients: readonly Float32Array[],
+): tf.Scalar {
+  return tf.customGrad(() => ({
+    value: tf.scalar(loss, 'float32'),
+    gradFunc: () => gradients.map((gradient) => tf.tensor1d(gradient.slice())),
+  }))(...variables);
 }
 
 /** Makes the step on the model; null where there is no gradient. */
 function expectedStep(
   model: Model,
-  { rule, settings, settingsOfStep, initialState }: RuleConfiguration,
+  { rule, settings, groupSettings, settingsOfStep, initialState }: RuleConfiguration,
   gradients: ReadonlyMap<Entry, Float32Array | null>,
   loss: number,
 ): StepReport | null {
@@ -204,8 +241,9 @@ function expectedStep(
   const groupOf = order.map((entry) => {
     if (!gradients.get(entry)) return 0;
     const stepNumber = rule.usesStepNumber ? entry.steps + 1 : 1;
-    const row = rows.findIndex((each) => each.stepNumber === stepNumber);
-    return row === -1 ? rows.push({ settings, stepNumber }) - 1 : row;
+    const own = ofGroup.test(entry.name) ? (groupSettings[0] ?? settings) : settings;
+    const row = rows.findIndex((each) => each.stepNumber === stepNumber && each.settings === own);
+    return row === -1 ? rows.push({ settings: own, stepNumber }) - 1 : row;
   });
   const stepNumber = model.iterations + 1;
   const step = {
@@ -351,6 +389,7 @@ const commands = fc.commands(
           some,
           fc.oneof(fc.float({ min: 0, max: 4, noNaN: true }), mildNumbers),
           fc.boolean(),
+          fc.boolean(),
         )
         .map((given) => new Step(...given)),
     ),
@@ -365,15 +404,20 @@ const commands = fc.commands(
 export const lifeCycles = fc.asyncProperty(
   fc.constantFrom(...cases),
   fc.constantFrom(Infinity, 1),
+  fc.boolean(),
   commands,
-  async ([name, options], maxNorm, life) => {
+  async ([name, options, own], maxNorm, grouped, life) => {
     await useBackend('tensorflow');
     const before = tf.memory().numTensors;
     const radius = maxNorm === Infinity ? null : maxNorm;
     const constraint =
       name === 'alig' ? { maxNorm: radius } : { constraint: radius && l2Ball(radius) };
-    const optimizer = createOptimizer(name, { ...options, ...constraint } as never);
+    const groups = own && grouped ? { groups: [{ variables: [ofGroup], ...own }] } : {};
+    const optimizer = createOptimizer(name, { ...options, ...constraint, ...groups } as never);
     const real = new Real(optimizer as unknown as Optimizer);
+    // A group has to name a variable that is there.
+    const named = tf.tidy(() => tf.variable(tf.scalar(0), false, 'fuzz/group'));
+    real.variables.set('fuzz/group', named);
     try {
       await fc.asyncModelRun(() => ({ model: new Model(maxNorm), real }), life);
     } finally {

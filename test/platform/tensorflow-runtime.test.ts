@@ -1,6 +1,8 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { wheelHashes } from '../../lib/platform/known-wheels.js';
 import {
   packageRoot,
   projectWithTensorFlow,
@@ -68,6 +70,27 @@ test('what tfjs-node lacks in Node is named before anything is downloaded', asyn
     t.regex(output, /does not work with Node v.*util\.isNullOrUndefined/);
     t.regex(output, remedy);
     t.deepEqual(runtimeTraces(copy), []);
+  }
+});
+
+test('a wheel that is not the known one is not unpacked', async (t) => {
+  // Writes what it is asked for as an empty file into the folder after --dest.
+  const pip = (file: string) =>
+    withPython(t, `while [ "$1" != --dest ]; do shift; done; : >"$2/${file}"`);
+  const empty = createHash('sha256').digest('hex');
+  const [known] = Object.keys(wheelHashes) as [string];
+  for (const [file, message] of [
+    [known, `${known} is damaged or another file, and was not unpacked: its SHA-256 is ${empty}`],
+    ['tensorflow_cpu-9.9.9-any.whl', 'no SHA-256 is known of tensorflow_cpu-9.9.9-any.whl'],
+  ] as const) {
+    const { project, copy } = projectWithTensorFlow(t);
+    const { exitCode, output } = await runNode([main, 'tensorflow'], {
+      cwd: project,
+      environment: pip(file),
+    });
+    t.is(exitCode, 1);
+    t.true(output.includes(message), output);
+    t.deepEqual(runtimeTraces(copy), ['tfjs-alig-runtime.log']);
   }
 });
 

@@ -1,11 +1,10 @@
 /** Damaged files: each is named, or what was read is what was written; never other numbers. */
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 
-import test from 'ava';
+import assert from 'node:assert/strict';
 import fc from 'fast-check';
 
 import { readIdx } from '../../experiments/mnist/data.js';
@@ -17,25 +16,9 @@ import {
   ResumableLog,
   type GridRecord,
 } from '../../experiments/runner/resumable-log.js';
-import { FileError } from '../../lib/platform/file-error.js';
 import { silentProgress } from '../../lib/platform/progress.js';
 import { extractRuntime } from '../../lib/platform/tensorflow-wheel.js';
-
-const folder = mkdtempSync(join(tmpdir(), 'tfjs-alig-damaged-'));
-
-test.after.always(() => {
-  rmSync(folder, { recursive: true, force: true });
-});
-
-/** Seeded, and of some seconds; FUZZ_MINUTES has each kind of file damaged for so long. */
-const minutes = process.env['FUZZ_MINUTES'];
-const parameters = (numRuns: number): fc.Parameters<[Buffer]> =>
-  minutes === undefined
-    ? { seed: 17, numRuns }
-    : {
-        numRuns: Number.MAX_SAFE_INTEGER,
-        plugins: [fc.interruptAfterTimeLimit(Number(minutes) * 60_000)],
-      };
+import type { FuzzedProperty } from './fuzzed-property.js';
 
 /** What a disk, a transfer or another program makes of a file. */
 function damaged(good: Buffer): fc.Arbitrary<Buffer> {
@@ -64,35 +47,25 @@ function damaged(good: Buffer): fc.Arbitrary<Buffer> {
   return fc.oneof(...kinds).filter((copy) => !copy.equals(good));
 }
 
-/** Damages a file again and again; reading it has to throw an error that names it. */
-function everyDamageIsNamed(path: string, read: () => unknown, runs: number): void {
-  const good = readFileSync(path);
-  fc.assert(
-    fc.property(damaged(good), (copy) => {
-      writeFileSync(path, copy);
-      let message;
-      try {
-        read();
-      } catch (error) {
-        message = (error as Error).message;
-      }
-      return message?.includes(path) === true;
-    }),
-    parameters(runs),
-  );
+/** A damaged copy of a file: reading it has to throw an error that names it. */
+function everyDamageIsNamed(path: string, read: () => unknown): fc.IRawProperty<unknown> {
+  return fc.property(damaged(readFileSync(path)), (copy) => {
+    writeFileSync(path, copy);
+    assert.throws(read, ({ message }: Error) => message.includes(path));
+  });
 }
 
-test('a checkpoint', (t) => {
+function checkpoint(folder: string): fc.IRawProperty<unknown> {
   const path = join(folder, 'checkpoint');
   const state = { weights: Float32Array.of(1.5, NaN, -0), step: 3, nested: { text: 'a' } };
   writeCheckpoint(path, { step: 3, seconds: 0.5, logLength: 10, logHash: 'a', state });
-  t.deepEqual(readCheckpoint(path)?.state, state);
-  everyDamageIsNamed(path, () => readCheckpoint(path), 500);
-});
+  assert.deepEqual(readCheckpoint(path)?.state, state);
+  return everyDamageIsNamed(path, () => readCheckpoint(path));
+}
 
 const specification: RunSpecification = { method: 'a', hyperParameters: {}, seed: 1, steps: 20 };
 
-test('the log of a finished run', (t) => {
+function finishedLog(folder: string): fc.IRawProperty<unknown> {
   const paths = runPaths(folder, 'run');
   mkdirSync(join(folder, 'runs'));
   const log = ResumableLog.begin<GridRecord>(paths);
@@ -114,19 +87,19 @@ test('the log of a finished run', (t) => {
   log.finish();
   log.close();
   const read = () => readFinishedRun(paths, 'run', specification);
-  t.is(read().steps.length, 20);
-  everyDamageIsNamed(paths.log, read, 500);
-  t.throws(read, { instanceOf: FileError });
-});
+  assert.equal(read().steps.length, 20);
+  return everyDamageIsNamed(paths.log, read);
+}
 
-test('an idx file', (t) => {
+function idxFile(folder: string): fc.IRawProperty<unknown> {
   const path = join(folder, 'idx');
   const values = Uint8Array.from({ length: 200 }, (_, index) => index);
   writeFileSync(path, Buffer.concat([Buffer.of(0, 0, 8, 1, 0, 0, 0, 200), values]));
   const sha256 = createHash('sha256').update(readFileSync(path)).digest('hex');
-  t.deepEqual(readIdx(path, [200], sha256), values);
-  everyDamageIsNamed(path, () => readIdx(path, [200], sha256), 300);
-});
+  const read = () => readIdx(path, [200], sha256);
+  assert.deepEqual(read(), values);
+  return everyDamageIsNamed(path, read);
+}
 
 /** A wheel (a zip archive) with its entries as they are. */
 function zip(entries: Readonly<Record<string, string>>): Buffer {
@@ -174,7 +147,7 @@ const runtime = [
   'tensorflow/libtensorflow_framework.so.2',
 ];
 
-test('a wheel', async (t) => {
+function wheel(folder: string): fc.IRawProperty<unknown> {
   const path = join(folder, 'tensorflow_cpu.whl');
   const good = zip(Object.fromEntries(runtime.map((name) => [name, `content of ${name}`])));
   const extract = async () => {
@@ -189,22 +162,28 @@ test('a wheel', async (t) => {
       rmSync(target, { recursive: true });
     }
   };
-  writeFileSync(path, good);
-  const expected = await extract();
-  t.is(expected.length, runtime.length + 2);
-  let refused = 0;
-  await fc.assert(
-    fc.asyncProperty(damaged(good), async (copy) => {
-      writeFileSync(path, copy);
-      try {
-        // A time or a comment may have changed.
-        return JSON.stringify(await extract()) === JSON.stringify(expected);
-      } catch (error) {
-        refused += 1;
-        return (error as Error).message.includes(basename(path));
-      }
-    }),
-    parameters(100),
-  );
-  t.true(refused > 0);
-});
+  const read = async (bytes: Buffer) => {
+    writeFileSync(path, bytes);
+    return extract();
+  };
+  return fc.asyncProperty(damaged(good), async (copy) => {
+    const expected = await read(good);
+    assert.equal(expected.length, runtime.length + 2);
+    try {
+      // A time or a comment may have changed.
+      assert.deepEqual(await read(copy), expected);
+    } catch (error) {
+      assert.ok((error as Error).message.includes(basename(path)), String(error));
+    }
+  });
+}
+
+/** Properties of files that are written into a folder. */
+export function damagedFiles(folder: string): FuzzedProperty[] {
+  return [
+    { title: 'damaged checkpoints', property: checkpoint(folder), rate: 170 },
+    { title: 'damaged logs of finished runs', property: finishedLog(folder), rate: 170 },
+    { title: 'damaged idx files', property: idxFile(folder), rate: 100 },
+    { title: 'damaged wheels', property: wheel(folder), rate: 35 },
+  ];
+}
