@@ -1,5 +1,5 @@
 /** The committed results are what their logs and the experiments' code say. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -21,7 +21,39 @@ interface Results {
   readonly summary: unknown;
 }
 
-for (const name of readdirSync(folder)) {
+const entryOf = (name: string) => experiments.find((entry) => entry.name === name)!;
+
+async function experimentOf(name: string): Promise<Experiment> {
+  const { module } = entryOf(name);
+  return ((await import(module.href)) as { default: Experiment }).default;
+}
+
+/** A set of which more runs are still to be made has no results yet. */
+const isFinished = (name: string) => existsSync(join(folder, name, 'results.json'));
+
+for (const name of readdirSync(folder).filter((each) => !isFinished(each))) {
+  test(`${name}, unfinished: its logs are whole, and of the laptop's runs`, async (t) => {
+    const experiment = await experimentOf(name);
+    const preset = entryOf(name).presets?.[0] ?? null;
+    const grid = gridById(experiment, false, preset);
+    const paths = (id: string) => runPaths(join(folder, name), id);
+    const first = [...grid].flatMap(([id, specification]) =>
+      existsSync(paths(id).log) ? [readFinishedRun(paths(id), id, specification)] : [],
+    );
+    const further =
+      first.length < grid.size
+        ? []
+        : [...followUpById(experiment, first, false, preset)].flatMap(([id, specification]) =>
+            existsSync(paths(id).log) ? [readFinishedRun(paths(id), id, specification)] : [],
+          );
+    t.is(readdirSync(join(folder, name, 'runs')).length, first.length + further.length);
+    for (const { commits } of [...first, ...further]) {
+      for (const commit of commits) t.regex(String(commit), /^[\w.-]*[0-9a-f]{7,}$/);
+    }
+  });
+}
+
+for (const name of readdirSync(folder).filter(isFinished)) {
   test(`${name}: the results follow from the logs`, async (t) => {
     const results = JSON.parse(readFileSync(join(folder, name, 'results.json'), 'utf8')) as Results;
     t.false(results.quick);
@@ -30,8 +62,7 @@ for (const name of readdirSync(folder)) {
       t.regex(commit, /^[\w.-]*[0-9a-f]{7,}$/, 'a commit, without changes to it');
     }
 
-    const { module } = experiments.find((entry) => entry.name === name)!;
-    const { default: experiment } = (await import(module.href)) as { default: Experiment };
+    const experiment = await experimentOf(name);
     const preset = results.preset ?? null;
     const grid = gridById(experiment, false, preset);
     const readAll = (runs: Results['runs'], from: typeof grid) =>
