@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
+import { findCudaProgram } from '#toolchain';
 
 export interface SanitizerResult {
   readonly tool: string;
@@ -11,30 +11,20 @@ export interface SanitizerResult {
 const tools = ['memcheck', 'racecheck', 'synccheck'] as const;
 const errorExitCode = 86;
 
-function find(): string | undefined {
-  const { CUDA_HOME: home, CUDA_PATH: path } = process.env;
-  const folders = [home, path, '/usr/local/cuda'].flatMap((folder) =>
-    folder ? [join(folder, 'bin')] : [],
-  );
-  return ['compute-sanitizer', ...folders.map((folder) => join(folder, 'compute-sanitizer'))].find(
-    (command) => spawnSync(command, ['--version']).status === 0,
-  );
-}
-
 /** Runs a Node script under the tools of compute-sanitizer; null where it is not installed. */
 export function runSanitizer(
   script: string,
   scriptArguments: readonly string[],
   say: (line: string) => void,
 ): SanitizerResult[] | null {
-  const command = find();
-  if (command === undefined) {
-    say('compute-sanitizer was not found: left out');
+  const found = findCudaProgram('compute-sanitizer');
+  if (found.command === null) {
+    say(`${found.missing}: left out`);
     return null;
   }
   return tools.map((tool) => {
     const { status, stdout, stderr } = spawnSync(
-      command,
+      found.command,
       [
         ...['--tool', tool, '--error-exitcode', String(errorExitCode)],
         ...[process.execPath, script, ...scriptArguments],

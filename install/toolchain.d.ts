@@ -22,7 +22,21 @@ export function findCompiler(): Compiler;
  */
 export function missingCompiler(): string | undefined;
 
-/** Finds nvcc in the folders that CUDA_HOME and CUDA_PATH name, else on the PATH. Never throws. */
+/** A program of the CUDA toolkit that answered `--version`, and its answer, or what is missing. */
+export type CudaProgram =
+  | { readonly command: string; readonly text: string }
+  | { readonly command: null; readonly missing: string };
+
+/**
+ * Finds a program of the CUDA toolkit: in the folders that CUDA_HOME and CUDA_PATH name and nowhere else
+ * where one of them is set, else on the PATH, in /usr/local/cuda and in /usr/local/cuda-*, the newest
+ * first. Never throws.
+ *
+ * @param installFolder in place of /usr/local
+ */
+export function findCudaProgram(name: string, installFolder?: string): CudaProgram;
+
+/** Finds CUDA's compiler, by {@link findCudaProgram}. */
 export function findNvcc(): Nvcc;
 
 /** Says that cmake, which builds the CUDA engine, is missing; undefined where it is there. */

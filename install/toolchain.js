@@ -2,6 +2,7 @@
 // JavaScript, because npm runs install/build.js before anything of lib/ is compiled; lib/ imports
 // this file as '#toolchain'. Types: toolchain.d.ts.
 import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Tried in this order where CXX is not set; g++ is what node-gyp's make files take by themselves. */
@@ -36,11 +37,16 @@ const failureSigns = [
   { sign: /No space left on device|ENOSPC/, missing: 'the disk is full' },
 ];
 
-/** What a command prints for `--version`; undefined where it cannot be run. */
-function versionText(command) {
-  const [file = '', ...prefixArguments] = command.split(/\s+/);
+/** What a program prints for `--version`; undefined where it cannot be run. */
+function versionOf(file, prefixArguments = []) {
   const result = spawnSync(file, [...prefixArguments, '--version'], { encoding: 'utf8' });
   return result.status === 0 ? result.stdout : undefined;
+}
+
+/** The same of a command with arguments in it, as CXX may have (`ccache g++`). */
+function versionText(command) {
+  const [file = '', ...prefixArguments] = command.split(/\s+/);
+  return versionOf(file, prefixArguments);
 }
 
 export function findCompiler() {
@@ -69,22 +75,44 @@ export function missingCompiler() {
   return compiler.command === null && process.platform !== 'win32' ? compiler.missing : undefined;
 }
 
-export function findNvcc() {
-  const { CUDA_HOME: home, CUDA_PATH: path } = process.env;
-  const candidates = [home, path].flatMap((folder) =>
-    folder ? [join(folder, 'bin', 'nvcc')] : [],
-  );
-  for (const command of [...candidates, 'nvcc']) {
-    const text = versionText(command);
-    if (text !== undefined) {
-      const version = /release ([\d.]+)/.exec(text)?.[1] ?? 'of unknown version';
-      return { command, version };
-    }
+/** The folders of CUDA toolkits that NVIDIA's packages install: `cuda`, a link to one, goes first. */
+function installedToolkits(folder) {
+  let names = [];
+  try {
+    names = readdirSync(folder).filter((name) => /^cuda-[\d.]+$/.test(name));
+  } catch {
+    // There is no such folder, on Windows for example.
+  }
+  const newestFirst = names.sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
+  return ['cuda', ...newestFirst].map((name) => join(folder, name));
+}
+
+export function findCudaProgram(name, installFolder = '/usr/local') {
+  const inFolder = (folder) => join(folder, 'bin', name);
+  const { CUDA_HOME, CUDA_PATH } = process.env;
+  const chosen = [CUDA_HOME, CUDA_PATH].filter(Boolean);
+  const candidates =
+    chosen.length > 0
+      ? chosen.map(inFolder)
+      : [name, ...installedToolkits(installFolder).map(inFolder)];
+  for (const command of candidates) {
+    const text = versionOf(command);
+    if (text !== undefined) return { command, text };
   }
   return {
     command: null,
-    missing: 'nvcc was not found, neither on the PATH nor in CUDA_HOME or CUDA_PATH',
+    missing:
+      chosen.length > 0
+        ? `${name} was not found where CUDA_HOME and CUDA_PATH say (${candidates.join(', ')})`
+        : `${name} was not found, neither on the PATH nor in ${installFolder}/cuda*/bin`,
   };
+}
+
+export function findNvcc() {
+  const found = findCudaProgram('nvcc');
+  if (found.command === null) return found;
+  const version = /release ([\d.]+)/.exec(found.text)?.[1] ?? 'of unknown version';
+  return { command: found.command, version };
 }
 
 export function findPython() {

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findNvcc } from '../../install/toolchain.js';
 
 export const packageRoot = fileURLToPath(new URL('../..', import.meta.url));
 export const checksFolder = join(packageRoot, 'build', 'cuda-checks');
@@ -59,10 +60,11 @@ export function findProgram(names, remedy) {
 
 /** nvcc, and the folder with CUDA's headers. */
 export function findCuda() {
-  const nvcc = findProgram(
-    ['nvcc'],
-    'install the CUDA toolkit (no GPU is needed) and put its bin folder on the PATH',
-  );
+  const found = findNvcc();
+  if (found.command === null) {
+    throw new MissingTool(`${found.missing}: install the CUDA toolkit (no GPU is needed)`);
+  }
+  const nvcc = found.command;
   // nvcc may be a script that starts the real one, which knows its own place.
   const told = /^#\$ TOP=(.*)$/m.exec(run(nvcc, ['--dryrun', '-x', 'cu', '/dev/null']).output);
   const include = join(told?.[1] ?? dirname(dirname(realpathSync(nvcc))), 'include');

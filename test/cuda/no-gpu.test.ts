@@ -31,6 +31,9 @@ function programsWithoutNvcc(t: ExecutionContext): string {
   return folder;
 }
 
+/** Where one of them is set, nvcc is looked for nowhere else: not in /usr/local/cuda either. */
+const noToolkit = { CUDA_HOME: '/nowhere', CUDA_PATH: '' };
+
 /** A CUDA_HOME whose nvcc answers `--version` and compiles nothing. */
 function emptyToolkit(t: ExecutionContext): string {
   const folder = temporaryFolder(t);
@@ -47,7 +50,7 @@ function emptyToolkit(t: ExecutionContext): string {
 function build(folder: string, environment: NodeJS.ProcessEnv, ...flags: string[]) {
   return runNode([join('install', 'build.js'), ...flags], {
     cwd: folder,
-    environment: { CUDA_HOME: '', CUDA_PATH: '', ...environment },
+    environment: { ...noToolkit, ...environment },
   });
 }
 

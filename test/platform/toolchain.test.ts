@@ -1,8 +1,8 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { packageManager } from '../../lib/platform/package-manager.js';
-import { explainBuildFailure } from '#toolchain';
+import { explainBuildFailure, findCudaProgram } from '#toolchain';
 import { packageRoot, temporaryFolder } from './folders.js';
 import { runNode } from './run.js';
 
@@ -31,6 +31,56 @@ for (const [version, log] of Object.entries(unreachable)) {
 test("a compiler's error is quoted", (t) => {
   const log = 'gyp info ok\n../native/a.cc:3:5: error: no match\nmake: *** [a.o] Error 1\n';
   t.is(explainBuildFailure(log), '../native/a.cc:3:5: error: no match');
+});
+
+/** A program that answers `--version` with its own path, in the folder of a toolkit. */
+function addToolkit(folder: string, program: string): string {
+  mkdirSync(join(folder, 'bin'), { recursive: true });
+  const path = join(folder, 'bin', program);
+  writeFileSync(path, '#!/bin/sh\necho "$0"\n');
+  chmodSync(path, 0o755);
+  return path;
+}
+
+/** Sets CUDA_HOME and CUDA_PATH for one call. */
+function withCuda<Result>(home: string, path: string, call: () => Result): Result {
+  const { CUDA_HOME, CUDA_PATH } = process.env;
+  Object.assign(process.env, { CUDA_HOME: home, CUDA_PATH: path });
+  try {
+    return call();
+  } finally {
+    Object.assign(process.env, { CUDA_HOME: CUDA_HOME ?? '', CUDA_PATH: CUDA_PATH ?? '' });
+  }
+}
+
+test.serial("a program of CUDA's is found off the PATH, in the newest toolkit", (t) => {
+  const folder = join(temporaryFolder(t), 'a space');
+  // That no PATH has.
+  const program = 'nvcc-of-this-test';
+  const find = () => withCuda('', '', () => findCudaProgram(program, folder));
+  const missing = `${program} was not found, neither on the PATH nor in ${folder}/cuda*/bin`;
+  t.deepEqual(find(), { command: null, missing });
+  addToolkit(join(folder, 'cuda-9.2'), program);
+  addToolkit(join(folder, 'cuda-13.0'), program);
+  addToolkit(join(folder, 'cuda-12.9.1'), program);
+  mkdirSync(join(folder, 'cuda-14'));
+  t.is(find().command, join(folder, 'cuda-13.0', 'bin', program));
+  symlinkSync('cuda-9.2', join(folder, 'cuda'));
+  t.is(find().command, join(folder, 'cuda', 'bin', program));
+});
+
+test.serial('where CUDA_HOME or CUDA_PATH is set, nothing else is looked at', (t) => {
+  const folder = temporaryFolder(t);
+  const program = 'nvcc-of-this-test';
+  addToolkit(join(folder, 'cuda'), program);
+  const chosen = addToolkit(join(folder, 'chosen'), program);
+  const find = (home: string, path: string) =>
+    withCuda(home, path, () => findCudaProgram(program, folder));
+  t.is(find(join(folder, 'chosen'), '').command, chosen);
+  t.is(find('/nowhere', join(folder, 'chosen')).command, chosen);
+  const none = find('/nowhere', '');
+  t.is(none.command, null);
+  t.regex('missing' in none ? none.missing : '', /CUDA_HOME and CUDA_PATH say \(\/nowhere\/bin\//);
 });
 
 /** How the package manager of a folder is asked to build, in a process started by `agent`. */
