@@ -16,11 +16,13 @@ import type { Diagnosis } from './diagnosis.js';
 import { packageVersion } from '../lib/platform/version.js';
 import { probe, type ProbeFindings, type ProbeOutcome } from '../lib/platform/probe.js';
 import {
-  gpuComplaint,
-  unloadedLibraries,
-  verboseLoading,
-  type UnloadedLibrary,
-} from '../lib/platform/tensorflow-messages.js';
+  driverRemedy,
+  hasNvidiaDriver,
+  hiddenGpuRemedy,
+  whyNoGpu,
+  type NoGpu,
+} from '../lib/platform/tensorflow-gpu.js';
+import { verboseLoading } from '../lib/platform/tensorflow-messages.js';
 import {
   findTensorFlowPackage,
   hasRuntime,
@@ -38,12 +40,7 @@ export interface TensorFlowDiagnosis {
   /** The fused step as an op of that TensorFlow; null where the runtime or the add-on fails. */
   readonly registration: Diagnosis<ProbeFindings['registration']> | null;
   /** Why tfjs-node-gpu uses no GPU; null where it does, and for tfjs-node. */
-  readonly noGpu: {
-    /** In TensorFlow's own words, where it has said so. */
-    readonly reason: string | null;
-    readonly unloadedLibraries: readonly UnloadedLibrary[];
-    readonly remedy: string;
-  } | null;
+  readonly noGpu: NoGpu | null;
 }
 
 /** The CUDA engine and what it needs. */
@@ -140,11 +137,11 @@ async function examineAddon(): Promise<Diagnosis<ProbeFindings['addon']>> {
 /** What fixes it where the engine's library finds no GPU. */
 function gpuRemedy(problem: string): string {
   if (problem.includes('no NVIDIA driver')) {
-    return "install NVIDIA's driver, in a container: start it with --gpus all";
+    return driverRemedy;
   }
   return problem.includes('update the driver')
     ? 'install a newer NVIDIA driver, or build with an older CUDA: CUDA_HOME=... ' + buildRemedy()
-    : 'see what nvidia-smi says; CUDA_VISIBLE_DEVICES may hide a GPU';
+    : hiddenGpuRemedy;
 }
 
 async function examineCuda(addonWorks: boolean): Promise<CudaDiagnosis> {
@@ -171,17 +168,6 @@ async function examineCuda(addonWorks: boolean): Promise<CudaDiagnosis> {
       gpuProblem === null
         ? { status: 'works', found: gpus }
         : { status: 'missing', problem: gpuProblem, remedy: gpuRemedy(gpuProblem) },
-  };
-}
-
-function whyNoGpu(errorOutput: string, command: string): NonNullable<TensorFlowDiagnosis['noGpu']> {
-  const unloaded = unloadedLibraries(errorOutput);
-  // libcuda is part of the driver, all others come with the runtime.
-  const ofRuntime = unloaded.some(({ name }) => !name.startsWith('libcuda.so'));
-  return {
-    reason: gpuComplaint(errorOutput) ?? null,
-    unloadedLibraries: unloaded,
-    remedy: ofRuntime ? `${command} --force` : gpuRemedy('no NVIDIA driver'),
   };
 }
 
@@ -213,7 +199,7 @@ async function examineTensorFlow(
       : null;
   const noGpu =
     gpu && runtime.status === 'works' && !runtime.usesGpu
-      ? whyNoGpu(outcome.errorOutput, command)
+      ? whyNoGpu(outcome.errorOutput, found, { command, driver: hasNvidiaDriver() })
       : null;
   return { package: found, runtime, registration, noGpu };
 }

@@ -3,13 +3,15 @@ import { cp, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { buildEnvironment } from '#node-gyp';
-import { installCommand } from './package-manager.js';
+import { commandLine, installCommand } from './package-manager.js';
 import { explainBuildFailure, missingCompiler } from '#toolchain';
 import { exclusively, exclusivelyIfFree } from './exclusive.js';
-import { probe, type ProbeFindings } from './probe.js';
+import { probe, type ProbeFindings, type ProbeOutcome } from './probe.js';
 import { silentProgress, type Progress } from './progress.js';
 import { runCommand } from './run-command.js';
 import { buildBinding } from './tensorflow-binding.js';
+import { hasNvidiaDriver, noCudaOnArm64, noGpuProblem, whyNoGpu } from './tensorflow-gpu.js';
+import { verboseLoading } from './tensorflow-messages.js';
 import {
   findTensorFlowPackage,
   hasRuntime,
@@ -28,6 +30,11 @@ import {
 export interface TensorFlowRuntimeOptions {
   /** Serve @tensorflow/tfjs-node-gpu in place of @tensorflow/tfjs-node. Default: false. */
   readonly gpu?: boolean;
+  /**
+   * Whether NVIDIA's driver is there: then a runtime of tfjs-node-gpu works only if TensorFlow uses the
+   * GPU. Default: whether this machine has it.
+   */
+  readonly driver?: boolean;
   /** Rebuild the runtime even if a working one is there. Default: false. */
   readonly force?: boolean;
   /** The folder from which the package is resolved. Default: the current working directory. */
@@ -50,6 +57,7 @@ export interface TensorFlowRuntime {
 /** What one attempt at a runtime works with. */
 interface Attempt {
   readonly gpu: boolean;
+  readonly driver: boolean;
   readonly logPath: string;
   readonly progress: Progress;
   readonly signal?: AbortSignal | undefined;
@@ -167,10 +175,13 @@ function wheelRoute(wheel: Wheel): Route {
   };
 }
 
-/** The routes that can work here, the best first; rejects where there is none. */
+/**
+ * The routes that can work here, the best first; rejects where there is none. For a GPU that is the wheel:
+ * tfjs-node-gpu's own download is of TensorFlow 2.9.1 for CUDA 11.2, without CUDA's libraries.
+ */
 async function routesFor(
   found: TensorFlowPackage,
-  { gpu, progress, signal }: Attempt,
+  { gpu, driver, progress, signal }: Attempt,
 ): Promise<Route[]> {
   const routes: Route[] = [];
   const problem = await hostProblem(ownDownloadAddress(found), signal);
@@ -179,9 +190,12 @@ async function routesFor(
   } else {
     routes.push(ownDownloadRoute);
   }
-  const wheel = wheelForThisMachine(gpu);
+  const wheel =
+    gpu && driver && process.arch === 'arm64'
+      ? { problem: noCudaOnArm64 }
+      : wheelForThisMachine(gpu);
   if (!('problem' in wheel)) {
-    routes.push(wheelRoute(wheel));
+    routes.splice(gpu ? 0 : routes.length, 0, wheelRoute(wheel));
   } else if (problem) {
     throw new Error(
       `No TensorFlow runtime can be had here: ${problem}, and ${wheel.problem}. Run this again ` +
@@ -247,12 +261,29 @@ async function putInPlace(staging: string, directory: string): Promise<void> {
   }
 }
 
+/** Tries a runtime in a child process. Where there is a GPU to use, one that leaves it out fails. */
+async function tryRuntime(
+  directory: string,
+  { gpu, driver, signal }: Pick<Attempt, 'gpu' | 'driver' | 'signal'>,
+): Promise<ProbeOutcome<ProbeFindings['runtime']>> {
+  const outcome = await probe('runtime', {
+    tensorFlowDirectory: directory,
+    environment: gpu ? verboseLoading : {},
+    signal,
+  });
+  if (!outcome.ok || outcome.finding.usesGpu || !gpu || !driver) return outcome;
+  const { errorOutput } = outcome;
+  const command = commandLine('tensorflow --gpu');
+  const problem = noGpuProblem(whyNoGpu(errorOutput, { directory }, { command, driver }));
+  return { ok: false, problem, errorOutput };
+}
+
 async function verified(
   directory: string,
-  signal?: AbortSignal,
+  attempt: Pick<Attempt, 'gpu' | 'driver' | 'signal'>,
 ): Promise<ProbeFindings['runtime']> {
-  const outcome = await probe('runtime', { tensorFlowDirectory: directory, signal });
-  signal?.throwIfAborted();
+  const outcome = await tryRuntime(directory, attempt);
+  attempt.signal?.throwIfAborted();
   if (!outcome.ok) {
     throw new Error(`the new runtime does not work: ${outcome.problem}`);
   }
@@ -265,7 +296,7 @@ async function tryRoute(route: Route, directory: string, attempt: Attempt): Prom
     await copyPackage(directory, staging);
     await route.fill(staging, attempt);
     // Before it goes into place, so that a runtime that does not work never takes one's place.
-    await verified(staging, attempt.signal);
+    await verified(staging, attempt);
     await putInPlace(staging, directory);
   } finally {
     await remove(staging);
@@ -298,14 +329,15 @@ async function makeRuntime(found: TensorFlowPackage, attempt: Attempt): Promise<
 /**
  * Sees to it that tfjs-node has a TensorFlow library and a binding that work here, checked by an op
  * in a child process. Where it has none, tfjs-node's own download is run if its host answers, else
- * both are made from TensorFlow's Python wheel; all in a staging folder in the package, renamed
- * into place when it has passed the check. Two calls at once for one package take turns.
+ * both are made from TensorFlow's Python wheel (with `gpu` the other way round); all in a staging folder
+ * in the package, renamed into place when it has passed the check. Two calls at once for one package take turns.
  *
  * Rejects, with the remedy in the message, where the package is not installed, Node lacks what
  * it calls, or no way to a runtime works; the former state is then kept.
  */
 export async function ensureTensorFlowRuntime({
   gpu = false,
+  driver = hasNvidiaDriver(),
   force = false,
   from = process.cwd(),
   progress = silentProgress,
@@ -325,7 +357,7 @@ export async function ensureTensorFlowRuntime({
   }
   const { directory } = found;
   const lockPath = join(directory, lockName);
-  const check = () => probe('runtime', { tensorFlowDirectory: directory, signal });
+  const check = () => tryRuntime(directory, { gpu, driver, signal });
 
   const before = force ? undefined : await check();
   signal?.throwIfAborted();
@@ -350,8 +382,9 @@ export async function ensureTensorFlowRuntime({
       }
       progress.say(`Making a TensorFlow runtime for ${name} ${found.version} in ${directory}.`);
       const logPath = join(directory, logName);
-      await makeRuntime(found, { gpu, logPath, progress, signal });
-      return { package: found, installed: true, ...(await verified(directory, signal)) };
+      await makeRuntime(found, { gpu, driver, logPath, progress, signal });
+      const finding = await verified(directory, { gpu, driver, signal });
+      return { package: found, installed: true, ...finding };
     },
     {
       onWait: (holder) => {

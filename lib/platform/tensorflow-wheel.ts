@@ -322,6 +322,9 @@ export async function extractRuntime(
   }
 }
 
+/** Where all of CUDA's libraries lie, or links to them, in deps/ of a package whose runtime has them. */
+export const cudaFolder = join('nvidia', 'cuda_runtime', 'lib');
+
 /**
  * Downloads the CUDA libraries that the wheel of TensorFlow was built for, one package after the other,
  * and extracts their shared libraries into `directory`/nvidia.
@@ -361,19 +364,17 @@ export async function addCudaLibraries(
     } finally {
       options.progress.end();
     }
-    await linkLibraries(extracted, join(directory, folderOnRunpath));
+    await linkLibraries(extracted, join(directory, cudaFolder));
     // 2.7 GB in all: not kept until the end.
     await rm(folder, { recursive: true });
   }
 }
 
-const folderOnRunpath = join('nvidia', 'cuda_runtime', 'lib');
-
 /** Links libraries, named as in their wheel, into the folder that TensorFlow looks in. */
 async function linkLibraries(names: ReadonlySet<string>, folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   for (const name of names) {
-    if (dirname(name) === folderOnRunpath) continue;
+    if (dirname(name) === cudaFolder) continue;
     // From nvidia/cuda_runtime/lib to the folder that holds nvidia.
     await symlink(join('..', '..', '..', name), join(folder, basename(name)));
   }

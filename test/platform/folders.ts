@@ -3,6 +3,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   realpathSync,
   rmSync,
   symlinkSync,
@@ -28,11 +29,17 @@ export function temporaryFolder(t: ExecutionContext): string {
 /**
  * A project with its own copy of @tensorflow/tfjs-node, without a runtime, and links to everything
  * else that is installed here; its path has a space. Returns the project's and the copy's folder.
+ *
+ * With `gpu` the copy is @tensorflow/tfjs-node-gpu 4.22.0, whose code is that of tfjs-node: only the name and
+ * the scripts in its package.json are other ones. test/cuda/tfjs-node-gpu.test.ts has the real package.
  */
-export function projectWithTensorFlow(t: ExecutionContext): { project: string; copy: string } {
+export function projectWithTensorFlow(
+  t: ExecutionContext,
+  { gpu = false }: { gpu?: boolean } = {},
+): { project: string; copy: string } {
   const project = join(temporaryFolder(t), 'a project');
   const scope = join('node_modules', '@tensorflow');
-  const copy = join(project, scope, 'tfjs-node');
+  const copy = join(project, scope, gpu ? 'tfjs-node-gpu' : 'tfjs-node');
   mkdirSync(join(project, scope), { recursive: true });
   for (const folder of ['node_modules', scope]) {
     for (const name of readdirSync(join(packageRoot, folder))) {
@@ -47,6 +54,12 @@ export function projectWithTensorFlow(t: ExecutionContext): { project: string; c
     if (!runtimeParts.has(name) && !name.startsWith('.tfjs-alig')) {
       cpSync(join(source, name), join(copy, name), { recursive: true });
     }
+  }
+  if (gpu) {
+    const path = join(copy, 'package.json');
+    const manifest = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
+    const own = { name: '@tensorflow/tfjs-node-gpu', scripts: {} };
+    writeFileSync(path, JSON.stringify({ ...manifest, ...own }));
   }
   return { project, copy };
 }

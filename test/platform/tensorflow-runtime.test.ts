@@ -1,6 +1,17 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { wheelHashes } from '../../lib/platform/known-wheels.js';
 import {
@@ -130,6 +141,74 @@ test('a forced attempt that fails keeps the runtime that was there', async (t) =
     t.is(readFileSync(join(copy, name, 'kept'), 'utf8'), name);
   }
 });
+
+/** The address of a host that answers, and has no file. */
+async function emptyHost(t: ExecutionContext): Promise<string> {
+  const server = createServer((_, response) => {
+    response.writeHead(404).end();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+}
+
+for (const [flags, order] of [
+  [[], /^Failed: tfjs-node's own download: .* Trying the wheel tensorflow/m],
+  [['--gpu'], /^Failed: the wheel tensorflow==[\d.]+: .* Trying tfjs-node's own download\.$/m],
+] as const) {
+  const title = flags.length > 0 ? 'for a GPU the wheel comes first' : 'own download comes first';
+  test(`where both can be had, ${title}`, async (t) => {
+    const { project, copy } = projectWithTensorFlow(t, { gpu: flags.length > 0 });
+    const { exitCode, output } = await runNode([main, 'tensorflow', ...flags], {
+      cwd: project,
+      environment: { ...withPython(t, 'exit 1'), TFJS_NODE_CDN_STORAGE: await emptyHost(t) },
+    });
+    t.is(exitCode, 1);
+    t.regex(output, order);
+    t.deepEqual(runtimeTraces(copy), ['tfjs-alig-runtime.log']);
+  });
+}
+
+// The runtime here is TensorFlow for the CPU.
+test.serial(
+  'where there is a driver, a runtime that leaves the GPU unused is made anew',
+  async (t) => {
+    const { project, copy } = projectWithTensorFlow(t, { gpu: true });
+    for (const name of ['deps', 'lib']) {
+      symlinkSync(
+        join(packageRoot, 'node_modules', '@tensorflow', 'tfjs-node', name),
+        join(copy, name),
+      );
+    }
+    const module = pathToFileURL(
+      join(packageRoot, 'dist', 'lib', 'platform', 'tensorflow-runtime.js'),
+    );
+    const ensure = (driver: boolean) =>
+      runNode(
+        [
+          '--input-type=module',
+          '--eval',
+          `import { ensureTensorFlowRuntime } from '${module.href}';
+         const progress = { begin() {}, update() {}, end() {}, say: console.log };
+         const from = ${JSON.stringify(project)};
+         const made = ensureTensorFlowRuntime({ gpu: true, driver: ${driver}, from, progress });
+         console.log(await made.catch((error) => error.message));`,
+        ],
+        { cwd: project, environment: withPython(t, 'exit 1') },
+      );
+    const withoutDriver = await ensure(false);
+    t.regex(withoutDriver.output, /installed: false,\s.*\s*usesGpu: false/);
+    const { output } = await ensure(true);
+    const problem = "NVIDIA's driver is there, and TensorFlow does not use the GPU; ";
+    t.regex(
+      output,
+      new RegExp(`The runtime of @tensorflow/tfjs-node-gpu does not work: ${problem}`),
+    );
+    t.regex(output, /No TensorFlow runtime could be made .* the wheel tensorflow==.*pip could not/);
+    t.deepEqual(runtimeTraces(copy), ['deps', 'lib', 'tfjs-alig-runtime.log']);
+  },
+);
 
 test('two at once take turns', async (t) => {
   const { project } = projectWithTensorFlow(t);
