@@ -106,6 +106,17 @@ int tfjs_alig_cuda_device(int index, TfjsAligCudaDevice* device, TfjsAligCudaErr
   });
 }
 
+int tfjs_alig_cuda_device_of(const void* memory, int* device, TfjsAligCudaError error) {
+  return guarded(error, [&] {
+    cudaPointerAttributes attributes = {};
+    checkCuda(cudaPointerGetAttributes(&attributes, memory), "asking for the GPU of an array");
+    if (attributes.type != cudaMemoryTypeDevice && attributes.type != cudaMemoryTypeManaged) {
+      throw std::runtime_error("it is not in a GPU's memory");
+    }
+    *device = attributes.device;
+  });
+}
+
 int tfjs_alig_cuda_open(int device, TfjsAligCudaEngine** engine, TfjsAligCudaError error) {
   return guarded(error, [&] {
     *engine = nullptr;

@@ -32,6 +32,9 @@ struct TfjsAligCudaDevice {
 };
 int tfjs_alig_cuda_device(int index, TfjsAligCudaDevice* device, TfjsAligCudaError error);
 
+// The GPU that memory lies on, of this process or of TensorFlow; an error where it is no GPU's.
+int tfjs_alig_cuda_device_of(const void* memory, int* device, TfjsAligCudaError error);
+
 // An engine owns a stream and scratch memory of one GPU. One thread at a time may use it.
 int tfjs_alig_cuda_open(int device, TfjsAligCudaEngine** engine, TfjsAligCudaError error);
 void tfjs_alig_cuda_close(TfjsAligCudaEngine* engine);

@@ -4,6 +4,7 @@
 
 #if !defined(_WIN32)
 #include <dlfcn.h>
+#include <unistd.h>
 #endif
 
 namespace tfjs_alig {
@@ -18,14 +19,25 @@ CudaLibraryState load() {
 #else
 std::string folderOf(const std::string& path) { return path.substr(0, path.find_last_of('/')); }
 
-std::string libraryPath() {
+#if defined(__aarch64__)
+constexpr const char* kPrebuilt = "/prebuilds/linux-arm64/libtfjs_alig_cuda.so";
+#else
+constexpr const char* kPrebuilt = "/prebuilds/linux-x64/libtfjs_alig_cuda.so";
+#endif
+
+// Where the library lies, the best first; where it lies nowhere, where it was looked for first.
+std::vector<std::string> libraryPaths() {
   const char* const chosen = std::getenv("TFJS_ALIG_CUDA_LIBRARY");
-  if (chosen && *chosen) return chosen;
+  if (chosen && *chosen) return {chosen};
   Dl_info addon;
-  if (!dladdr(reinterpret_cast<void*>(&cudaLibraryState), &addon) || !addon.dli_fname) return "";
+  if (!dladdr(reinterpret_cast<void*>(&cudaLibraryState), &addon) || !addon.dli_fname) return {""};
   // The add-on lies two folders below the package: in build/Release or in prebuilds/linux-x64.
   const std::string package = folderOf(folderOf(folderOf(addon.dli_fname)));
-  return package + "/build/cuda/libtfjs_alig_cuda.so";
+  const std::string built = package + "/build/cuda/libtfjs_alig_cuda.so";
+  const std::string prebuilt = package + kPrebuilt;
+  const auto isThere = [](const std::string& path) { return access(path.c_str(), F_OK) == 0; };
+  if (!isThere(prebuilt)) return {built};
+  return isThere(built) ? std::vector{built, prebuilt} : std::vector{prebuilt};
 }
 
 // Fills `library` and returns what is wrong with the file, or an empty text.
@@ -52,9 +64,12 @@ std::string lookUp(const std::string& path, CudaLibrary& library) {
 CudaLibraryState load() {
   static CudaLibrary library;
   CudaLibraryState state;
-  state.path = libraryPath();
-  state.problem = lookUp(state.path, library);
-  if (state.problem.empty()) state.library = &library;
+  for (const std::string& path : libraryPaths()) {
+    const std::string problem = lookUp(path, library);
+    if (problem.empty()) return {&library, path, ""};
+    state.problem += (state.problem.empty() ? "" : "; ") + problem;
+    if (state.path.empty()) state.path = path;
+  }
   return state;
 }
 #endif

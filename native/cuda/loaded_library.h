@@ -15,6 +15,7 @@ namespace tfjs_alig {
   X(tfjs_alig_cuda_version)         \
   X(tfjs_alig_cuda_device_count)    \
   X(tfjs_alig_cuda_device)          \
+  X(tfjs_alig_cuda_device_of)       \
   X(tfjs_alig_cuda_open)            \
   X(tfjs_alig_cuda_allocate)        \
   X(tfjs_alig_cuda_free)            \
@@ -35,12 +36,13 @@ struct CudaLibrary {
 // What came of looking for the library, once a process.
 struct CudaLibraryState {
   const CudaLibrary* library = nullptr;  // null: `problem` says why
-  std::string path;                      // where it was looked for
+  std::string path;                      // where it lies, or was looked for first
   std::string problem;
 };
 
-// Loads the library at the first call. It lies in build/cuda of the add-on's package;
-// TFJS_ALIG_CUDA_LIBRARY names another file. Never throws for what is missing or wrong.
+// Loads the library at the first call: that in build/cuda of the add-on's package, which was built
+// from source, else the one that came with it, in prebuilds. TFJS_ALIG_CUDA_LIBRARY names another
+// file in place of both. Never throws for what is missing or wrong.
 const CudaLibraryState& cudaLibraryState();
 
 // The library; throws std::runtime_error with the reason where there is none.

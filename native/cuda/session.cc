@@ -1,5 +1,9 @@
 #include "cuda/session.h"
 
+#include <map>
+#include <stdexcept>
+#include <string>
+
 namespace tfjs_alig {
 namespace {
 
@@ -8,10 +12,54 @@ constexpr std::size_t kResultsAtOnce = 256;
 
 }  // namespace
 
-CudaSession& CudaSession::instance() {
+CudaSession& CudaSession::on(int device) {
+  static std::mutex mutex;
+  static std::map<int, CudaSession*> sessions;
+  const std::lock_guard<std::mutex> lock(mutex);
   // A failure is not remembered: memory of the GPU that another process held may be free later.
-  static CudaSession* const session = new CudaSession(0);
-  return *session;
+  const auto found = sessions.find(device);
+  if (found != sessions.end()) return *found->second;
+  return *(sessions[device] = new CudaSession(device));
+}
+
+// NOTE [the GPU of a step]
+// TensorFlow counts its GPUs by itself, and leaves out those with few multiprocessors: its GPU:0,
+// where it places ops, need not be CUDA's device 0. So CUDA is asked where the arrays lie.
+// TensorFlow has put all inputs of an op on one device; an array of each list is asked for all of
+// it, as each question takes a lock of the driver.
+CudaSession& CudaSession::ofStep(const CudaStep& step) {
+  const CudaLibrary& library = cudaLibrary();
+  int device = -1;
+  std::string first;
+  const auto ask = [&](const std::string& name, const void* memory) {
+    int found = -1;
+    try {
+      callCuda(library.tfjs_alig_cuda_device_of, memory, &found);
+    } catch (const std::exception& error) {
+      throw std::runtime_error("the step on the GPU was given " + name + ", and " + error.what());
+    }
+    if (device >= 0 && found != device) {
+      throw std::runtime_error(first + " is on GPU " + std::to_string(device) + " and " + name +
+                               " on GPU " + std::to_string(found) +
+                               ", but a step runs on one: let the environment variable "
+                               "CUDA_VISIBLE_DEVICES name one GPU");
+    }
+    device = found;
+    first = name;
+  };
+  if (step.loss) ask("the loss", step.loss);
+  bool parameterAsked = false;
+  bool gradientAsked = false;
+  for (std::size_t i = 0; i < step.tensors.size() && !(parameterAsked && gradientAsked); ++i) {
+    const StepTensor& tensor = step.tensors[i];
+    if (tensor.size == 0) continue;
+    if (!parameterAsked) ask("parameter " + std::to_string(i), tensor.parameter);
+    parameterAsked = true;
+    if (!tensor.gradient || gradientAsked) continue;
+    ask("the gradient of parameter " + std::to_string(i), tensor.gradient);
+    gradientAsked = true;
+  }
+  return on(device < 0 ? 0 : device);
 }
 
 CudaSession::CudaSession(int device) : library_(cudaLibrary()) {

@@ -1,4 +1,4 @@
-// The one engine that a process has on a GPU, shared by device buffers and by the TensorFlow op.
+// The one engine that a process has on each GPU, shared by device buffers and by the TensorFlow op.
 #ifndef TFJS_ALIG_CUDA_SESSION_H_
 #define TFJS_ALIG_CUDA_SESSION_H_
 
@@ -24,10 +24,14 @@ struct CudaStep {
 // Every function throws std::runtime_error with what CUDA says.
 class CudaSession {
  public:
-  // On GPU 0 (CUDA_VISIBLE_DEVICES chooses which one that is), which is also the one that
-  // TensorFlow places ops on. It is never destroyed: JavaScript may give memory back at exit.
-  // Throws std::runtime_error with the reason where there is no GPU.
-  static CudaSession& instance();
+  // That of device buffers, on GPU 0: CUDA_VISIBLE_DEVICES chooses which one that is. It is never
+  // destroyed: JavaScript may give memory back at exit. Throws std::runtime_error with the reason
+  // where there is no GPU.
+  static CudaSession& instance() { return on(0); }
+
+  // That of the GPU on which TensorFlow has put what a step reads: NOTE [the GPU of a step]. Throws
+  // std::runtime_error where arrays lie on several, or on none.
+  static CudaSession& ofStep(const CudaStep& step);
 
   float* allocate(std::size_t elements);
   void free(float* memory);
@@ -46,6 +50,8 @@ class CudaSession {
   void releaseResult(float* result);
 
  private:
+  static CudaSession& on(int device);
+
   explicit CudaSession(int device);
   void enqueue(const CudaStep& step, float* result);
   float* allocateLocked(std::size_t elements);

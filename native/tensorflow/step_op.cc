@@ -379,8 +379,8 @@ void runOnGpu(const Counts& counts, TF_OpKernelContext* context) {
     }
   }
   const TensorPointer result = outputs.allocateResult(tensors.size() + newStateCount);
-  writeResult(result.get(), CudaSession::instance().stepInTensorFlow(
-                                {tensors, inputs.loss, 0.0f, inputs.inputData, inputs.inputWords}));
+  const CudaStep step = {tensors, inputs.loss, 0.0f, inputs.inputData, inputs.inputWords};
+  writeResult(result.get(), CudaSession::ofStep(step).stepInTensorFlow(step));
 }
 
 void* createKernel(TF_OpKernelConstruction* construction) {

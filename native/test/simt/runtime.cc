@@ -22,6 +22,7 @@
 #include <deque>
 #include <memory>
 #include <random>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -459,12 +460,41 @@ struct CUevent_st {
 };
 struct CUstream_st {
   std::deque<std::function<void()>> operations;
+  int device;
 };
 
 namespace simt {
 namespace {
 
 cudaError_t lastError = cudaSuccess;
+
+thread_local int currentDevice = 0;
+
+// Where the arrays lie that CUDA is asked for, one after the other and again from the beginning:
+// SIMT_MEMORY_DEVICES, as in 0,1 (default 0); -1 is the host's memory.
+const std::vector<int>& devicesOfMemory() {
+  static const std::vector<int> devices = [] {
+    std::vector<int> list;
+    const char* const wanted = std::getenv("SIMT_MEMORY_DEVICES");
+    std::istringstream text(wanted ? wanted : "0");
+    for (std::string each; std::getline(text, each, ',');) list.push_back(std::stoi(each));
+    return list;
+  }();
+  return devices;
+}
+
+// What the last question was answered with; negative where none was asked.
+int deviceOfMemory = -1;
+
+int nextDeviceOfMemory() {
+  static std::size_t asked = 0;
+  return deviceOfMemory = devicesOfMemory()[asked++ % devicesOfMemory().size()];
+}
+
+int deviceCount() {
+  const std::vector<int>& devices = devicesOfMemory();
+  return std::max(0, *std::max_element(devices.begin(), devices.end())) + 1;
+}
 std::vector<std::unique_ptr<CUstream_st>> streams;
 
 cudaError_t failed(cudaError_t error) { return lastError = error; }
@@ -532,6 +562,11 @@ cudaError_t enqueueLaunch(const cudaLaunchConfig_t& configuration, std::function
       grid.y == 0 || grid.y > 65535 || grid.z == 0 || grid.z > 65535) {
     return failed(cudaErrorInvalidConfiguration);
   }
+  if (configuration.stream->device != currentDevice) return failed(cudaErrorInvalidResourceHandle);
+  // The kernels of a GPU do not reach the memory of another one.
+  if (deviceOfMemory >= 0 && deviceOfMemory != currentDevice) {
+    return failed(cudaErrorIllegalAddress);
+  }
   if (configuration.numAttrs != 0 || configuration.dynamicSmemBytes != 0) {
     return failed(cudaErrorNotSupported);
   }
@@ -564,6 +599,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
   simt::streams.push_back(std::make_unique<CUstream_st>());
   *stream = simt::streams.back().get();
+  (*stream)->device = simt::currentDevice;
   return cudaSuccess;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
@@ -599,22 +635,30 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 }
 
 cudaError_t cudaGetDeviceCount(int* count) {
-  *count = 1;
+  *count = simt::deviceCount();
   return cudaSuccess;
 }
 cudaError_t cudaGetDevice(int* device) {
-  *device = 0;
+  *device = simt::currentDevice;
   return cudaSuccess;
 }
 cudaError_t cudaSetDevice(int device) {
-  return device == 0 ? cudaSuccess : simt::failed(cudaErrorInvalidDevice);
+  if (device < 0 || device >= simt::deviceCount()) return simt::failed(cudaErrorInvalidDevice);
+  simt::currentDevice = device;
+  return cudaSuccess;
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
-  if (device != 0) return simt::failed(cudaErrorInvalidDevice);
+  if (device < 0 || device >= simt::deviceCount()) return simt::failed(cudaErrorInvalidDevice);
   *properties = {};
   std::snprintf(properties->name, sizeof properties->name, "SIMT on the CPU");
   properties->major = 9;
   properties->totalGlobalMem = std::size_t{1} << 30;
+  return cudaSuccess;
+}
+cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const void*) {
+  *attributes = {};
+  attributes->device = simt::nextDeviceOfMemory();
+  attributes->type = attributes->device < 0 ? cudaMemoryTypeUnregistered : cudaMemoryTypeDevice;
   return cudaSuccess;
 }
 cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void*) {
@@ -639,6 +683,10 @@ const char* cudaGetErrorName(cudaError_t error) {
       return "cudaErrorInvalidConfiguration";
     case cudaErrorInvalidDevice:
       return "cudaErrorInvalidDevice";
+    case cudaErrorInvalidResourceHandle:
+      return "cudaErrorInvalidResourceHandle";
+    case cudaErrorIllegalAddress:
+      return "cudaErrorIllegalAddress";
     case cudaErrorMemoryAllocation:
       return "cudaErrorMemoryAllocation";
     default:
