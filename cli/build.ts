@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { packageRoot } from '../lib/platform/package.js';
 
-async function run(): Promise<void> {
+async function run(options: readonly string[]): Promise<void> {
   const script = join(packageRoot, 'install', 'build.js');
-  const child = spawn(process.execPath, [script, '--strict'], { stdio: 'inherit' });
+  const child = spawn(process.execPath, [script, '--strict', ...options], { stdio: 'inherit' });
   const [exitCode] = (await once(child, 'close')) as [number | null];
   process.exitCode = exitCode ?? 1;
 }
@@ -14,6 +14,13 @@ async function run(): Promise<void> {
 /** `tfjs-alig build`: what the install script does, with its failures shown. */
 export function buildCommand(): Command {
   return new Command('build')
-    .description('build the native add-on, as the install script does')
+    .description(
+      'build the native add-on and, where nvcc is found, the CUDA engine, as the install script does',
+    )
+    .argument(
+      '[options...]',
+      "cmake-js' options for the CUDA engine, as --CDCMAKE_CUDA_ARCHITECTURES=native",
+    )
+    .allowUnknownOption()
     .action(run);
 }

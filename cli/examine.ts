@@ -5,6 +5,7 @@ import {
   findCompiler,
   findNvcc,
   findPython,
+  hasNvidiaDriver,
   type Compiler,
   type Nvcc,
   type Python,
@@ -17,7 +18,6 @@ import { packageVersion } from '../lib/platform/version.js';
 import { probe, type ProbeFindings, type ProbeOutcome } from '../lib/platform/probe.js';
 import {
   driverRemedy,
-  hasNvidiaDriver,
   hiddenGpuRemedy,
   whyNoGpu,
   type NoGpu,

@@ -1,23 +1,17 @@
-// Builds the native add-on from binding.gyp, and where nvcc is found the CUDA engine from
-// CMakeLists.txt. npm runs it as the package's install script, and then it never fails the install:
-// without the add-on the portable engine works, without the CUDA engine the CPU; and where the
-// package's prebuilt add-on loads, it compiles none. `npx tfjs-alig build` runs it with --strict:
-// then it builds from source, exits with 1 where that fails, and shows the end of the log.
+// Builds the native add-on from binding.gyp, and where nvcc is found the CUDA engine. npm runs it as
+// the package's install script, and then it never fails the install: without the add-on the portable
+// engine works, without the CUDA engine the CPU; where the package's prebuilt add-on loads, it compiles
+// none, and where there is a driver and no CUDA engine could be built, it tries the prebuilt one.
+// `npx tfjs-alig build` runs it with --strict: then it builds from source, exits with 1 where that
+// fails, and shows the end of the log. What else it is given is for cmake-js.
 import { spawnSync } from 'node:child_process';
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildCudaEngine } from './cuda-engine.js';
 import { missingForBuild, nodeGypCommand } from './node-gyp.js';
 import { commandLine } from '../lib/platform/package-manager.js';
-import { explainBuildFailure, findNvcc, logEnd, missingCMake } from './toolchain.js';
+import { explainBuildFailure, findNvcc, logEnd } from './toolchain.js';
 
 const packageRoot = fileURLToPath(new URL('..', import.meta.url));
 const logName = join('build', 'install.log');
@@ -109,10 +103,10 @@ function buildAddon() {
 }
 
 /**
- * Builds the CUDA engine with CMake into build/cuda, where the add-on looks for it. Returns why it
- * was left out, or null; throws a BuildError where nvcc is there and the build fails.
+ * Builds the CUDA engine into build/cuda, where the add-on looks for it. Returns why it was left out,
+ * or null; throws a BuildError where nvcc is there and the build fails.
  */
-function buildCudaEngine() {
+function buildCuda(options) {
   if (process.env.TFJS_ALIG_SKIP_CUDA === '1') {
     return 'TFJS_ALIG_SKIP_CUDA=1';
   }
@@ -123,36 +117,50 @@ function buildCudaEngine() {
   if (nvcc.command === null) {
     return nvcc.missing;
   }
-  const missing = missingCMake();
-  if (missing) {
-    throw new BuildError(missing);
-  }
+  say(`compiling the CUDA engine with nvcc ${nvcc.version} (some minutes) ...`);
   const folder = join(packageRoot, 'build', 'cuda');
-  const run = (...cmakeArguments) =>
-    runLogged({ file: 'cmake', arguments: cmakeArguments, environment: process.env });
-  const configure = () =>
-    run('-S', packageRoot, '-B', folder, `-DCMAKE_CUDA_COMPILER=${nvcc.command}`);
-  let result = configure();
-  if (!result.ok && existsSync(join(folder, 'CMakeCache.txt'))) {
-    // The cache may be of another place or another nvcc; what else is wrong fails again.
-    rmSync(folder, { recursive: true });
-    result = configure();
-  }
-  if (result.ok) {
-    say(`compiling the CUDA engine with nvcc ${nvcc.version} (some minutes) ...`);
-    // Compiles again only what has changed since the last build.
-    result = run('--build', folder, '--target', 'tfjs_alig_cuda', '--parallel');
-  }
+  const result = buildCudaEngine({ nvcc, folder, options, run: runLogged });
   if (!result.ok) {
     throw new BuildError(explainBuildFailure(result.output));
   }
   return null;
 }
 
+/**
+ * Whether the package's prebuilt CUDA engine works on this machine's GPU: tried in a child process, as
+ * a library that does not fit can end it. Returns why it does not, null where it does, undefined where
+ * there is none or no driver, as on most machines.
+ */
+async function prebuiltCudaProblem() {
+  const { prebuiltCudaEngine, builtAddon, prebuiltAddon } =
+    await import('../lib/platform/addon-files.js');
+  const library = prebuiltCudaEngine(packageRoot);
+  const addon = [builtAddon(packageRoot), prebuiltAddon(packageRoot)].find((path) =>
+    existsSync(path),
+  );
+  if (process.env.TFJS_ALIG_SKIP_CUDA === '1' || !existsSync(library) || addon === undefined) {
+    return undefined;
+  }
+  // Memory of the GPU makes the engine load its kernels, which a driver that is too old refuses.
+  const script =
+    'const addon = require(process.argv[1]); const { problem } = addon.getCudaLibrary();' +
+    'if (problem !== null) throw new Error(problem); addon.cudaDispose(addon.cudaAllocate(1));';
+  const { status, signal, stderr } = spawnSync(process.execPath, ['--eval', script, addon], {
+    encoding: 'utf8',
+    env: { ...process.env, TFJS_ALIG_CUDA_LIBRARY: library },
+    windowsHide: true,
+  });
+  if (status === 0) return null;
+  const problem =
+    /^Error: (.*)$/m.exec(stderr)?.[1] ?? `its process ended with ${signal ?? status}`;
+  return problem.includes('no NVIDIA driver') ? undefined : problem;
+}
+
 function firstLine(error) {
   return String(error instanceof Error ? error.message : error).split('\n')[0];
 }
 
+const options = process.argv.slice(2).filter((option) => option !== '--strict');
 const strict = process.argv.includes('--strict');
 
 /** Says that a part was not built: the end of the log with --strict, else one sentence. */
@@ -185,17 +193,27 @@ async function build() {
   } catch (error) {
     return tellFailure('native add-on', 'slower engines will be used', error);
   }
+  let leftOut;
   try {
-    const leftOut = loggingErrors(buildCudaEngine);
+    leftOut = loggingErrors(() => buildCuda(options));
     if (leftOut === null) {
       return `${addon}, CUDA engine built.`;
     }
-    // Most machines have no GPU: the install says nothing of it, and the doctor does.
-    return `${addon}.${strict ? ` CUDA engine left out: ${leftOut}.` : ''}`;
   } catch (error) {
-    const failure = tellFailure('CUDA engine', 'steps run on the CPU', error);
+    const problem = await prebuiltCudaProblem();
+    const consequence = problem === null ? 'the prebuilt one works' : 'steps run on the CPU';
+    const failure = tellFailure('CUDA engine', consequence, error);
     return `${addon}.${failure && ` ${failure}`}`;
   }
+  const problem = await prebuiltCudaProblem();
+  if (problem === null) {
+    return `${addon}, prebuilt CUDA engine works.`;
+  }
+  if (problem !== undefined) {
+    return `${addon}. The prebuilt CUDA engine does not work: ${problem}. To build one: ${leftOut}.`;
+  }
+  // Most machines have no GPU: the install says nothing of it, and the doctor does.
+  return `${addon}.${strict ? ` CUDA engine left out: ${leftOut}.` : ''}`;
 }
 
 // The command that the skipped install names has to build, so the variable is not for --strict.

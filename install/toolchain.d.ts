@@ -39,6 +39,9 @@ export function findCudaProgram(name: string, installFolder?: string): CudaProgr
 /** Finds CUDA's compiler, by {@link findCudaProgram}. */
 export function findNvcc(): Nvcc;
 
+/** Whether NVIDIA's driver runs on this machine: its kernel module makes /dev/nvidiactl. */
+export function hasNvidiaDriver(): boolean;
+
 /** Says that cmake, which builds the CUDA engine, is missing; undefined where it is there. */
 export function missingCMake(): string | undefined;
 

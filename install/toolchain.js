@@ -2,7 +2,7 @@
 // JavaScript, because npm runs install/build.js before anything of lib/ is compiled; lib/ imports
 // this file as '#toolchain'. Types: toolchain.d.ts.
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Tried in this order where CXX is not set; g++ is what node-gyp's make files take by themselves. */
@@ -106,6 +106,10 @@ export function findCudaProgram(name, installFolder = '/usr/local') {
         ? `${name} was not found where CUDA_HOME and CUDA_PATH say (${candidates.join(', ')})`
         : `${name} was not found, neither on the PATH nor in ${installFolder}/cuda*/bin`,
   };
+}
+
+export function hasNvidiaDriver() {
+  return existsSync('/dev/nvidiactl');
 }
 
 export function findNvcc() {

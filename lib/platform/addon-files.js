@@ -34,3 +34,14 @@ export function prebuiltAddon(packageRoot, platform = platformName()) {
 export function builtAddon(packageRoot, configuration = 'Release') {
   return join(packageRoot, 'build', configuration, addonName);
 }
+
+/**
+ * The CUDA engine that comes with the package for the running platform, where there is one for it:
+ * native/cuda/loaded_library.cc looks for it there.
+ * @param {string} packageRoot
+ * @param {string} [platform]
+ * @returns {string}
+ */
+export function prebuiltCudaEngine(packageRoot, platform = platformName()) {
+  return join(packageRoot, 'prebuilds', platform, 'libtfjs_alig_cuda.so');
+}

@@ -21,11 +21,6 @@ export const hiddenGpuRemedy = 'see what nvidia-smi says; CUDA_VISIBLE_DEVICES m
 /** Why no runtime that uses a GPU can be had on arm64. */
 export const noCudaOnArm64 = "TensorFlow's wheels have CUDA's kernels for x64 alone";
 
-/** Whether NVIDIA's driver runs on this machine: its kernel module makes this device. */
-export function hasNvidiaDriver(): boolean {
-  return existsSync('/dev/nvidiactl');
-}
-
 /**
  * Why TensorFlow uses no GPU, and what gets it one.
  *

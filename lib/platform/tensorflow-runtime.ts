@@ -4,13 +4,13 @@ import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { buildEnvironment } from '#node-gyp';
 import { commandLine, installCommand } from './package-manager.js';
-import { explainBuildFailure, missingCompiler } from '#toolchain';
+import { explainBuildFailure, hasNvidiaDriver, missingCompiler } from '#toolchain';
 import { exclusively, exclusivelyIfFree } from './exclusive.js';
 import { probe, type ProbeFindings, type ProbeOutcome } from './probe.js';
 import { silentProgress, type Progress } from './progress.js';
 import { runCommand } from './run-command.js';
 import { buildBinding } from './tensorflow-binding.js';
-import { hasNvidiaDriver, noCudaOnArm64, noGpuProblem, whyNoGpu } from './tensorflow-gpu.js';
+import { noCudaOnArm64, noGpuProblem, whyNoGpu } from './tensorflow-gpu.js';
 import { verboseLoading } from './tensorflow-messages.js';
 import {
   findTensorFlowPackage,

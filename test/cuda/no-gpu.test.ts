@@ -1,10 +1,28 @@
 /** Machines without nvcc, without the engine's library, without a driver: reasons, never a crash. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
+import { architectureFlags, missingForCMake, nvccCommand } from '#cuda-engine';
+import { findNvcc } from '#toolchain';
 import type { DoctorReport } from '../../cli/examine.js';
-import { packageRoot, packageWithAddonSource, temporaryFolder } from '../platform/folders.js';
+import { builtAddon, prebuiltAddon, prebuiltCudaEngine } from '../../lib/platform/addon-files.js';
+import {
+  packageRoot,
+  packageWithAddonSource,
+  packageWithoutAddon,
+  temporaryFolder,
+} from '../platform/folders.js';
 import { runNode } from '../platform/run.js';
 import { testsThatNeed } from '../support/needs.js';
 import {
@@ -76,33 +94,47 @@ test('without nvcc the command says what it left out', async (t) => {
   t.regex(output, /native add-on built\. CUDA engine left out: nvcc was not found/);
 });
 
-test('with nvcc and no cmake the install succeeds and names what is missing', async (t) => {
+/** A package whose CUDA engine is one that CMake and nvcc fail to make. */
+function packageWithCuda(t: ExecutionContext): string {
   const folder = packageWithAddonSource(t, addonSource);
+  cpSync(join(packageRoot, 'native', 'cuda'), join(folder, 'native', 'cuda'), { recursive: true });
+  const lines = [
+    'cmake_minimum_required(VERSION 3.22)',
+    'project(none NONE)',
+    'message(FATAL_ERROR "this fails, for ${CMAKE_CUDA_ARCHITECTURES}")',
+  ];
+  writeFileSync(join(folder, 'CMakeLists.txt'), lines.join('\n'));
+  return folder;
+}
+
+test('with nvcc and no cmake one call of nvcc is tried, and a failure does not fail the install', async (t) => {
+  const folder = packageWithCuda(t);
   const path = programsWithoutNvcc(t);
   rmSync(join(path, 'cmake'));
   const environment = { PATH: path, CXX: '', CUDA_HOME: emptyToolkit(t) };
   const { exitCode, output } = await build(folder, environment);
-  t.is(exitCode, 0);
-  t.regex(
-    output.trimEnd().split('\n').at(-1)!,
-    /native add-on built\. CUDA engine not built, .*: cmake was not found/,
-  );
-  t.regex(readFileSync(join(folder, 'build', 'install.log'), 'utf8'), /cmake was not found/);
+  t.is(exitCode, 0, output);
+  t.regex(output.trimEnd().split('\n').at(-1)!, /native add-on built\. CUDA engine not built, /);
   t.is((await build(folder, environment, '--strict')).exitCode, 1);
+  const refused = await build(folder, environment, '--strict', '--CDCMAKE_CUDA_ARCHITECTURES=90');
+  t.is(refused.exitCode, 1);
+  t.regex(
+    refused.output,
+    /--CDCMAKE_CUDA_ARCHITECTURES=90 is for cmake-js, and cmake was not found/,
+  );
 });
 
-test('a build of the CUDA engine that fails does not fail the install', async (t) => {
-  const folder = packageWithAddonSource(t, addonSource);
-  writeFileSync(
-    join(folder, 'CMakeLists.txt'),
-    'cmake_minimum_required(VERSION 3.22)\nproject(none NONE)\nmessage(FATAL_ERROR "this fails")\n',
-  );
+const missingCMakeJs = missingForCMake();
+const withCMake = testsThatNeed('CMake', missingCMakeJs);
+
+withCMake('a build of the CUDA engine that fails does not fail the install', async (t) => {
+  const folder = packageWithCuda(t);
   const environment = { CUDA_HOME: emptyToolkit(t) };
   const { exitCode, output } = await build(folder, environment);
   t.is(exitCode, 0);
   t.regex(
     output.trimEnd().split('\n').at(-1)!,
-    /native add-on built\. CUDA engine not built, .*: (this fails|cmake was not)/,
+    /native add-on built\. CUDA engine not built, .*: this fails/,
   );
   const strict = await build(folder, environment, '--strict');
   t.is(strict.exitCode, 1);
@@ -110,6 +142,77 @@ test('a build of the CUDA engine that fails does not fail the install', async (t
   const skipped = await build(folder, { ...environment, TFJS_ALIG_SKIP_CUDA: '1' }, '--strict');
   t.is(skipped.exitCode, 0);
   t.regex(skipped.output, /CUDA engine left out: TFJS_ALIG_SKIP_CUDA=1/);
+});
+
+withCMake("the command hands cmake-js' options on, and so does npm's configuration", async (t) => {
+  const folder = packageWithCuda(t);
+  const environment = { CUDA_HOME: emptyToolkit(t) };
+  const main = join(folder, 'dist', 'cli', 'main.js');
+  const { exitCode, output } = await runNode(
+    [main, 'build', '--CDCMAKE_CUDA_ARCHITECTURES=90-real', '--generator', 'Unix Makefiles'],
+    { cwd: folder, environment: { ...noToolkit, ...environment } },
+  );
+  t.is(exitCode, 1);
+  t.regex(output, /this fails, for 90-real/);
+  t.regex(output, /Using Unix Makefiles generator, as specified/);
+  const home = temporaryFolder(t);
+  writeFileSync(join(home, '.npmrc'), 'cmake_CMAKE_CUDA_ARCHITECTURES=89-real\n');
+  const configured = await build(folder, { ...environment, HOME: home }, '--strict');
+  t.regex(configured.output, /this fails, for 89-real/);
+});
+
+/** What a library exports, by name. */
+function exportsOf(library: string): string[] {
+  const symbols = execFileSync('nm', ['-D', '--defined-only', library], { encoding: 'utf8' });
+  return [...symbols.matchAll(/ T (\S+)$/gm)].map(([, name]) => name!).sort();
+}
+
+const nvcc = findNvcc();
+const withNvcc = testsThatNeed('nvcc', nvcc.command === null ? nvcc.missing : undefined);
+
+withNvcc('one call of nvcc makes a library with the interface of cuda/library.h', (t) => {
+  // One architecture, without the rules: those of the whole library take minutes.
+  const folder = temporaryFolder(t);
+  const target = join(folder, 'library.so');
+  const found = nvcc as { command: string; version: string };
+  const command = nvccCommand({ nvcc: found, target });
+  const architectures = command.arguments.filter((each) => each.startsWith('--generate-code='));
+  t.deepEqual(architectures, architectureFlags(found.version));
+  for (const flag of ['-fmad=false', '-Xcompiler=-ffp-contract=off', '--cudart=static']) {
+    t.true(command.arguments.includes(flag), flag);
+  }
+  const stub = join(folder, 'rules.cu');
+  writeFileSync(
+    stub,
+    '#include "cuda/rule_kernels.h"\n' +
+      'namespace tfjs_alig { const RuleKernels* ruleKernels() { return nullptr; } }\n',
+  );
+  const few = command.arguments.flatMap((each) => {
+    if (each === architectures[0]) return [each];
+    return architectures.includes(each) ? [] : [each.endsWith('rules.cu') ? stub : each];
+  });
+  execFileSync(command.file, few, { cwd: packageRoot, stdio: 'pipe' });
+  const header = readFileSync(join(packageRoot, 'native', 'cuda', 'library.h'), 'utf8');
+  const declared = [...header.matchAll(/\b(tfjs_alig_cuda_\w+)\(/g)].map(([, name]) => name!);
+  t.deepEqual(exportsOf(target), declared.sort());
+});
+
+test('the architectures are those that this nvcc knows, with PTX for the others', (t) => {
+  t.deepEqual(
+    architectureFlags('11.8').map((flag) => flag.replace('--generate-code=', '')),
+    [
+      'arch=compute_75,code=sm_75',
+      'arch=compute_80,code=sm_80',
+      'arch=compute_90,code=[sm_90,compute_90]',
+    ],
+  );
+  t.is(architectureFlags('12.7').length, 3);
+  t.deepEqual(
+    architectureFlags('12.10')
+      .slice(3)
+      .map((flag) => flag.replace('--generate-code=', '')),
+    ['arch=compute_100,code=sm_100', 'arch=compute_120,code=[sm_120,compute_120]'],
+  );
 });
 
 test('a library that is not there is missing, and the doctor is content', async (t) => {
@@ -158,6 +261,95 @@ testsThatNeed(simulatedGpu, missing)('with a GPU the doctor names it', async (t)
   t.is(engines.deviceBuffers, 'native-cuda');
   t.is(engines.tensorFlow, 'tensorflow-cpu');
 });
+
+const onSimulatedGpu = testsThatNeed(simulatedGpu, missing);
+
+/** A package whose prebuilt add-on is the one that was built here. */
+function packageWithPrebuiltAddon(t: ExecutionContext): string {
+  const folder = packageWithoutAddon(t);
+  mkdirSync(dirname(prebuiltAddon(folder)), { recursive: true });
+  copyFileSync(builtAddon(packageRoot), prebuiltAddon(folder));
+  return folder;
+}
+
+/** Which CUDA engine a package takes, and what is wrong with it. */
+async function takenLibrary(folder: string): Promise<{ path: string; problem: string | null }> {
+  const module = pathToFileURL(join(folder, 'dist', 'lib', 'platform', 'addon.js'));
+  const script =
+    `import { addonState } from '${module.href}';` +
+    'console.log(JSON.stringify(addonState().addon.getCudaLibrary()));';
+  const { output } = await runNode(['--input-type=module', '--eval', script], {
+    cwd: folder,
+    environment: { TFJS_ALIG_CUDA_LIBRARY: '' },
+  });
+  return JSON.parse(output) as { path: string; problem: string | null };
+}
+
+onSimulatedGpu('the CUDA engine built there goes first, then the prebuilt one', async (t) => {
+  const { path } = simulated as { path: string };
+  const folder = packageWithPrebuiltAddon(t);
+  const built = join(folder, 'build', 'cuda', 'libtfjs_alig_cuda.so');
+  const prebuilt = prebuiltCudaEngine(folder);
+  const none = await takenLibrary(folder);
+  t.is(none.path, built);
+  t.regex(none.problem ?? '', /build\/cuda\/libtfjs_alig_cuda\.so: cannot open shared object file/);
+  copyFileSync(path, prebuilt);
+  t.deepEqual(await takenLibrary(folder), { path: prebuilt, problem: null });
+  mkdirSync(dirname(built), { recursive: true });
+  copyFileSync(path, built);
+  t.deepEqual(await takenLibrary(folder), { path: built, problem: null });
+  writeFileSync(built, 'not a library');
+  t.deepEqual(await takenLibrary(folder), { path: prebuilt, problem: null });
+  writeFileSync(prebuilt, 'nor this');
+  const broken = await takenLibrary(folder);
+  t.is(broken.path, built);
+  t.regex(broken.problem ?? '', /build\/cuda\/.*; .*prebuilds\//);
+});
+
+onSimulatedGpu('without nvcc the install tries the prebuilt CUDA engine', async (t) => {
+  const { path } = simulated as { path: string };
+  const folder = packageWithPrebuiltAddon(t);
+  const install = async (environment: NodeJS.ProcessEnv = {}) => {
+    const { exitCode, output } = await build(folder, environment);
+    t.is(exitCode, 0, output);
+    return output.trimEnd().split('\n').at(-1);
+  };
+  t.is(await install(), 'tfjs-alig: prebuilt native add-on works.');
+  copyFileSync(path, prebuiltCudaEngine(folder));
+  t.is(await install(), 'tfjs-alig: prebuilt native add-on works, prebuilt CUDA engine works.');
+  t.is(await install({ TFJS_ALIG_SKIP_CUDA: '1' }), 'tfjs-alig: prebuilt native add-on works.');
+  // Of another version, or one that ends its process.
+  for (const [source, problem] of [
+    ['const char* tfjs_alig_cuda_version(void) { return "0.0.1"; }', /built from version 0\.0\.1/],
+    [
+      '#include <stdlib.h>\n__attribute__((constructor)) void end(void) { abort(); }',
+      /its process ended with SIGABRT/,
+    ],
+  ] as const) {
+    const file = join(folder, 'library.c');
+    writeFileSync(file, source);
+    execFileSync('cc', ['-shared', '-fPIC', '-o', prebuiltCudaEngine(folder), file]);
+    const line = (await install()) ?? '';
+    t.regex(line, /prebuilt native add-on works\. The prebuilt CUDA engine does not work: /);
+    t.regex(line, problem);
+    t.regex(line, /To build one: nvcc was not found/);
+  }
+});
+
+onSimulatedGpu(
+  'where the build fails, the install says that the prebuilt engine works',
+  async (t) => {
+    const { path } = simulated as { path: string };
+    const folder = packageWithPrebuiltAddon(t);
+    cpSync(join(packageRoot, 'native', 'cuda'), join(folder, 'native', 'cuda'), {
+      recursive: true,
+    });
+    copyFileSync(path, prebuiltCudaEngine(folder));
+    const { exitCode, output } = await build(folder, { CUDA_HOME: emptyToolkit(t) });
+    t.is(exitCode, 0, output);
+    t.regex(output, /CUDA engine not built, the prebuilt one works: /);
+  },
+);
 
 const withoutDriver = existsSync('/dev/nvidiactl')
   ? testsThatNeed('a machine without an NVIDIA driver', 'this one has /dev/nvidiactl')

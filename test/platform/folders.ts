@@ -26,16 +26,23 @@ export function temporaryFolder(t: ExecutionContext): string {
   return folder;
 }
 
+interface TensorFlowCopy {
+  /** Whether the copy is of tfjs-node-gpu. Default: false. */
+  readonly gpu?: boolean;
+  /**
+   * The folder that is copied. Default: that of tfjs-node, also for tfjs-node-gpu: in 4.22.0 the two differ in
+   * their package.json alone.
+   */
+  readonly source?: string;
+}
+
 /**
  * A project with its own copy of @tensorflow/tfjs-node, without a runtime, and links to everything
  * else that is installed here; its path has a space. Returns the project's and the copy's folder.
- *
- * With `gpu` the copy is @tensorflow/tfjs-node-gpu 4.22.0, whose code is that of tfjs-node: only the name and
- * the scripts in its package.json are other ones. test/cuda/tfjs-node-gpu.test.ts has the real package.
  */
 export function projectWithTensorFlow(
   t: ExecutionContext,
-  { gpu = false }: { gpu?: boolean } = {},
+  { gpu = false, source }: TensorFlowCopy = {},
 ): { project: string; copy: string } {
   const project = join(temporaryFolder(t), 'a project');
   const scope = join('node_modules', '@tensorflow');
@@ -49,13 +56,18 @@ export function projectWithTensorFlow(
     }
   }
   const runtimeParts = new Set(['deps', 'lib', 'build']);
-  const source = join(packageRoot, scope, 'tfjs-node');
-  for (const name of readdirSync(source)) {
+  const installed = join(packageRoot, scope, 'tfjs-node');
+  const folder = source ?? installed;
+  for (const name of readdirSync(folder)) {
     if (!runtimeParts.has(name) && !name.startsWith('.tfjs-alig')) {
-      cpSync(join(source, name), join(copy, name), { recursive: true });
+      cpSync(join(folder, name), join(copy, name), { recursive: true });
     }
   }
-  if (gpu) {
+  if (source !== undefined) {
+    // The dependencies that npm has put into the package: both have the same.
+    cpSync(join(installed, 'node_modules'), join(copy, 'node_modules'), { recursive: true });
+  }
+  if (gpu && source === undefined) {
     const path = join(copy, 'package.json');
     const manifest = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
     const own = { name: '@tensorflow/tfjs-node-gpu', scripts: {} };

@@ -18,7 +18,7 @@ export const cudaEngine = join(packageRoot, 'build', 'cuda', 'libtfjs_alig_cuda.
 export function missingCudaEngine(): string | undefined {
   return existsSync(cudaEngine)
     ? undefined
-    : 'nvcc has built none here; install the CUDA toolkit and cmake, then run npx tfjs-alig build';
+    : 'nvcc has built none here; install the CUDA toolkit, then run npx tfjs-alig build';
 }
 
 function runCMake(...commandArguments: string[]): { ok: boolean; output: string } {
@@ -30,7 +30,9 @@ function runCMake(...commandArguments: string[]): { ok: boolean; output: string 
   return { ok: status === 0, output: `${stdout}\n${stderr}` };
 }
 
-function makeSimulatedLibrary(folder: string): SimulatedLibrary {
+/** Builds one target of native/test. */
+function makeSimulated(target: string, file: string): SimulatedLibrary {
+  const folder = join(packageRoot, 'build', 'simulated');
   const missing = missingCMake();
   if (missing !== undefined) return { missing };
   const configured = runCMake(
@@ -38,9 +40,17 @@ function makeSimulatedLibrary(folder: string): SimulatedLibrary {
     ...['-DTFJS_ALIG_CUDA=OFF', '-DTFJS_ALIG_CUDA_CHECKS=ON'],
   );
   if (!configured.ok) return { missing: explainBuildFailure(configured.output) };
-  const built = runCMake('--build', folder, '--target', 'tfjs_alig_cuda_simt');
+  const built = runCMake('--build', folder, '--target', target);
   if (!built.ok) throw new Error(`cmake --build ${folder} failed:\n${logEnd(built.output, 12)}`);
-  return { path: join(folder, 'native', 'test', 'libtfjs_alig_cuda_simt.so') };
+  return { path: join(folder, 'native', 'test', file) };
+}
+
+/** One process at a time. */
+function exclusivelySimulated(target: string, file: string): Promise<SimulatedLibrary> {
+  const lock = join(packageRoot, 'build', 'simulated.lock');
+  return exclusively(lock, () => Promise.resolve(makeSimulated(target, file)), {
+    onWait: () => undefined,
+  });
 }
 
 /**
@@ -48,10 +58,12 @@ function makeSimulatedLibrary(folder: string): SimulatedLibrary {
  * time. It needs cmake, CUDA's headers and Boost.Context; throws where it has them and fails.
  */
 export function simulatedLibrary(): Promise<SimulatedLibrary> {
-  const folder = join(packageRoot, 'build', 'simulated');
-  return exclusively(`${folder}.lock`, () => Promise.resolve(makeSimulatedLibrary(folder)), {
-    onWait: () => undefined,
-  });
+  return exclusivelySimulated('tfjs_alig_cuda_simt', 'libtfjs_alig_cuda_simt.so');
+}
+
+/** Compiles the fake GPU of native/test, which TensorFlow takes for one; otherwise the same. */
+export function fakeGpu(): Promise<SimulatedLibrary> {
+  return exclusivelySimulated('fake_gpu', 'fake_gpu.node');
 }
 
 /**
