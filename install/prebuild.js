@@ -131,6 +131,11 @@ function tellSize(path) {
 
 /** Makes the CUDA engine of this platform. */
 function makeCuda(nvcc, { forRelease }) {
+  if (forRelease && !/^12\./.test(nvcc.version)) {
+    throw new Error(
+      `nvcc ${nvcc.version} makes what only drivers for CUDA ${parseInt(nvcc.version)} load: take 12.9`,
+    );
+  }
   const folder = join(packageRoot, 'build', 'prebuild', 'cuda');
   buildCudaEngine({
     nvcc,
@@ -147,9 +152,6 @@ function makeCuda(nvcc, { forRelease }) {
   run('strip', ['--strip-unneeded', target]);
   tellSize(target);
   if (!forRelease) return;
-  if (!/^12\./.test(nvcc.version)) {
-    throw new Error(`nvcc ${nvcc.version} shuts out older drivers than its own: take CUDA 12.9`);
-  }
   assertOldLibraries(target, 'objdump', newestAllowedOfCuda);
   if (statSync(target).size > mostCudaBytes) {
     throw new Error(`${target} is larger than ${mostCudaBytes / 1e6} MB`);

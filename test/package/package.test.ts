@@ -101,9 +101,10 @@ async function assertSteps(t: ExecutionContext, file: string, source: string): P
   t.is(stderr.split('npx tfjs-alig build').length - 1, 1, stderr);
 }
 
-/** A process of a folder without any other program: no compiler, no npm. */
+/** A process of a folder without any other program: no compiler, no npm, nvcc wherever it lies. */
 function runAlone(cwd: string, ...parameters: string[]) {
-  return run(process.execPath, parameters, { cwd, env: { PATH: '' } });
+  const env = { PATH: '', TFJS_ALIG_SKIP_CUDA: '1' };
+  return run(process.execPath, parameters, { cwd, env });
 }
 
 test.serial('its prebuilt add-on gives the bits of the build from source', async (t) => {
@@ -158,7 +159,12 @@ test('what the install script compiles is in the package', async (t) => {
   const sources = await readFile(join(installed, 'native/sources.txt'), 'utf8');
   const files = sources.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   t.true(files.length > 0);
-  for (const file of ['binding.gyp', 'install/build.js', ...files]) {
+  const lists = ['sources', 'flags', 'architectures'].map((name) => `native/cuda/${name}.txt`);
+  const ofCuda = await readFile(join(installed, 'native/cuda/sources.txt'), 'utf8');
+  for (const file of [
+    ...['binding.gyp', 'CMakeLists.txt', 'install/build.js', 'install/cuda-engine.js'],
+    ...[...files, ...lists, ...ofCuda.trim().split('\n')],
+  ]) {
     await t.notThrowsAsync(access(join(installed, file)), file);
   }
 });

@@ -1,7 +1,13 @@
-/** model.fit with AliG on the fake GPU gives the bits of the CPU: run without the GPU, it prints them. */
-import * as tf from '@tensorflow/tfjs-node';
+/**
+ * model.fit with AliG on the fake GPU gives the bits of the CPU: run without the GPU, it prints them.
+ * TFJS_NODE_MODULE names the module of another tfjs-node than the one that is installed here.
+ */
 import { AliG } from '../../../lib/index.js';
 
+type TensorFlow = typeof import('@tensorflow/tfjs-node');
+
+const module = process.env.TFJS_NODE_MODULE ?? '@tensorflow/tfjs-node';
+const tf = (await import(module)) as TensorFlow;
 await tf.setBackend('tensorflow');
 const model = tf.sequential({
   layers: [
