@@ -15,6 +15,7 @@ const layers = [
   'experiments/',
   'cli/',
   'benchmarks/',
+  'site/',
   'test/',
   // Checks a GPU by the tests' table of cases.
   'gpu/',
@@ -32,7 +33,7 @@ export default {
       name: 'every-folder-has-its-layer',
       severity: 'error',
       from: {
-        path: '^(?:lib|experiments|cli|benchmarks|test|gpu)/',
+        path: '^(?:lib|experiments|cli|benchmarks|site|test|gpu)/',
         pathNot: `^(?:${layers.join('|')})`,
       },
       to: {},

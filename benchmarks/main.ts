@@ -118,7 +118,7 @@ measurement('host', "the host's share of a step over many small arrays, on a GPU
 program
   .command('page')
   .description(
-    'makes docs/performance.md, contenders.md and the charts of the files in benchmarks/results/',
+    'makes docs/performance.md, contenders.md and docs/images/ of the files in benchmarks/results/',
   )
   .action(writePages);
 

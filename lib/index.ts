@@ -1,3 +1,8 @@
+/**
+ * Everything that the package exports.
+ *
+ * @module tfjs-alig
+ */
 export * from './exports/losses.js';
 export * from './exports/schedules.js';
 export * from './exports/step.js';

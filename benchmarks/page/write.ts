@@ -24,13 +24,14 @@ export function withSection(document: string, name: string, text: string): strin
   return `${document.slice(0, from)}${begin}\n\n${text}\n\n${document.slice(to)}`;
 }
 
-/** Where charts and the page of all contenders lie, from the package's folder. */
-const resultFolder = 'benchmarks/results';
-const contendersPage = `${resultFolder}/contenders.md`;
+/** Where the page of all contenders lies, from the package's folder. */
+const contendersPage = 'benchmarks/results/contenders.md';
+/** Where charts lie: in the package as well, as the page that shows them does. */
+const imageFolder = 'docs/images';
 
 /** How a page of docs/ shows a chart. */
 function chart(name: string, alternative: string): string {
-  return `![${alternative}](../${resultFolder}/${name}.svg)`;
+  return `![${alternative}](images/${name}.svg)`;
 }
 
 /**
@@ -63,8 +64,8 @@ export async function makePages(): Promise<Readonly<Record<string, string>>> {
   };
   const files: Record<string, string> = {};
   if (step) {
-    files[`${resultFolder}/time.svg`] = await timeChart(step);
-    files[`${resultFolder}/share.svg`] = await shareChart(step);
+    files[`${imageFolder}/time.svg`] = await timeChart(step);
+    files[`${imageFolder}/share.svg`] = await shareChart(step);
   }
   for (const [name, sections] of Object.entries(pages)) {
     const page = join(packageRoot, name);

@@ -6,7 +6,11 @@ import { optimizerOf, type OptionsOf } from './optimizer-of.js';
 import { givenLearningRateOptions } from './given-learning-rate.js';
 import { rootEpsilons, rootPlacementOption } from './root-epsilon.js';
 
-/** Options of {@link AdaGrad}. */
+/**
+ * Options of {@link AdaGrad}.
+ *
+ * @interface
+ */
 export type AdaGradOptions = OptionsOf<typeof AdaGrad>;
 
 /**

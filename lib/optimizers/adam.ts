@@ -6,7 +6,11 @@ import { adamSettings, momentOptions, placementOption } from './adam-options.js'
 import type { ChosenRule } from './description.js';
 import { optimizerOf, type OptionsOf } from './optimizer-of.js';
 
-/** Options of {@link Adam}, {@link AmsGrad} and {@link AdamW}, which differ in their defaults. */
+/**
+ * Options of {@link Adam}, {@link AmsGrad} and {@link AdamW}, which differ in their defaults.
+ *
+ * @interface
+ */
 export type AdamOptions = OptionsOf<typeof Adam>;
 
 const adamOptions = mergedOptions(

@@ -5,7 +5,11 @@ import { aliG, aliGAdjusted, aliGNesterov } from '../rules/alig.js';
 import { aliGRule } from '../step/alig-step.js';
 import { optimizerOf, type OptionsOf } from './optimizer-of.js';
 
-/** Options of {@link AliG}. */
+/**
+ * Options of {@link AliG}.
+ *
+ * @interface
+ */
 export type AliGOptions = OptionsOf<typeof AliG>;
 
 /**

@@ -4,7 +4,11 @@ import { learningRateOption, notNegative } from '../options/shared.js';
 import { aprox } from '../rules/aprox.js';
 import { optimizerOf, type OptionsOf } from './optimizer-of.js';
 
-/** Options of {@link Aprox}. */
+/**
+ * Options of {@link Aprox}.
+ *
+ * @interface
+ */
 export type AproxOptions = OptionsOf<typeof Aprox>;
 
 /**

@@ -9,7 +9,11 @@ import {
 import { bpGrad, bpGradMomentum } from '../rules/bpgrad.js';
 import { optimizerOf, type OptionsOf } from './optimizer-of.js';
 
-/** Options of {@link BPGrad}; defaults are those of the published code. */
+/**
+ * Options of {@link BPGrad}; defaults are those of the published code.
+ *
+ * @interface
+ */
 export type BPGradOptions = OptionsOf<typeof BPGrad>;
 
 /**

@@ -9,7 +9,11 @@ import {
 import { dfw, dfwMomentum } from '../rules/dfw.js';
 import { optimizerOf, type OptionsOf } from './optimizer-of.js';
 
-/** Options of {@link Dfw}; defaults are those of the published code. */
+/**
+ * Options of {@link Dfw}; defaults are those of the published code.
+ *
+ * @interface
+ */
 export type DfwOptions = OptionsOf<typeof Dfw>;
 
 /**

@@ -11,10 +11,18 @@ import {
 import { l4Adam, l4Mom } from '../rules/l4.js';
 import { optimizerOf, type OptionsOf } from './optimizer-of.js';
 
-/** Options of {@link L4Mom}; defaults are those of the paper. */
+/**
+ * Options of {@link L4Mom}; defaults are those of the paper.
+ *
+ * @interface
+ */
 export type L4MomOptions = OptionsOf<typeof L4Mom>;
 
-/** Options of {@link L4Adam}; defaults are those of the paper. */
+/**
+ * Options of {@link L4Adam}; defaults are those of the paper.
+ *
+ * @interface
+ */
 export type L4AdamOptions = OptionsOf<typeof L4Adam>;
 
 const l4Options = {

@@ -10,10 +10,18 @@ import {
 import { momo, momoAdam } from '../rules/momo.js';
 import { optimizerOf, type OptionsOf } from './optimizer-of.js';
 
-/** Options of {@link Momo}; defaults are those of the published code. */
+/**
+ * Options of {@link Momo}; defaults are those of the published code.
+ *
+ * @interface
+ */
 export type MomoOptions = OptionsOf<typeof Momo>;
 
-/** Options of {@link MomoAdam}; defaults are those of the published code. */
+/**
+ * Options of {@link MomoAdam}; defaults are those of the published code.
+ *
+ * @interface
+ */
 export type MomoAdamOptions = OptionsOf<typeof MomoAdam>;
 
 // The step size and the factor of weight decay are those of the whole step: no group has its own.

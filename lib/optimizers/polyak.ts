@@ -12,7 +12,11 @@ import { optimizerOf, type OptionsOf } from './optimizer-of.js';
 /** The full loss at the current values of the variables. */
 export type Objective = () => number | Scalar;
 
-/** Options of {@link Polyak} and {@link ObermanPrazeres}. */
+/**
+ * Options of {@link Polyak} and {@link ObermanPrazeres}.
+ *
+ * @interface
+ */
 export type PolyakOptions = OptionsOf<typeof Polyak>;
 
 const options = {

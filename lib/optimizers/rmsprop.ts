@@ -19,7 +19,11 @@ import { optimizerOf, type OptionsOf } from './optimizer-of.js';
 import { givenLearningRateOptions } from './given-learning-rate.js';
 import { rootEpsilons, rootPlacementOption } from './root-epsilon.js';
 
-/** Options of {@link RmsProp}. */
+/**
+ * Options of {@link RmsProp}.
+ *
+ * @interface
+ */
 export type RmsPropOptions = OptionsOf<typeof RmsProp>;
 
 /**

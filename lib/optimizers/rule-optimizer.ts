@@ -240,7 +240,7 @@ export abstract class RuleOptimizer extends Optimizer {
     }
   }
 
-  /** The options, as JSON can hold them; {@link fromConfig} takes them back. */
+  /** The options, as JSON can hold them; `fromConfig` takes them back. */
   override getConfig(): serialization.ConfigDict {
     return savedOptions(this.options, this.parameterGroups.saved(this.state.variables));
   }

@@ -5,7 +5,11 @@ import { sgd, sgdMomentum } from '../rules/sgd.js';
 import { optimizerOf, type OptionsOf } from './optimizer-of.js';
 import { givenLearningRateOptions } from './given-learning-rate.js';
 
-/** Options of {@link Sgd}. */
+/**
+ * Options of {@link Sgd}.
+ *
+ * @interface
+ */
 export type SgdOptions = OptionsOf<typeof Sgd>;
 
 /**

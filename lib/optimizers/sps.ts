@@ -5,7 +5,11 @@ import { sps, spsSmooth } from '../rules/sps.js';
 import { optimizerOf, type OptionsOf } from './optimizer-of.js';
 import type { GradientList, GradientMap } from './gradients.js';
 
-/** Options of {@link Sps}; defaults are those of the published code. */
+/**
+ * Options of {@link Sps}; defaults are those of the published code.
+ *
+ * @interface
+ */
 export type SpsOptions = OptionsOf<typeof Sps>;
 
 /**
@@ -89,7 +93,7 @@ export class Sps extends optimizerOf({
   },
 }) {
   /**
-   * As {@link RuleOptimizer.applyGradients}.
+   * As that of the other optimisers.
    *
    * @param step.optimalValue The smallest value that the loss of this step can have (f*). Default:
    * the option of that name.

@@ -5,7 +5,11 @@ import { yogi } from '../rules/yogi.js';
 import { adamSettings, momentOptions, placementOption } from './adam-options.js';
 import { optimizerOf, type OptionsOf } from './optimizer-of.js';
 
-/** Options of {@link Yogi}. */
+/**
+ * Options of {@link Yogi}.
+ *
+ * @interface
+ */
 export type YogiOptions = OptionsOf<typeof Yogi>;
 
 /**
