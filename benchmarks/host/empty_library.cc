@@ -21,6 +21,11 @@ int tfjs_alig_cuda_device(int, TfjsAligCudaDevice* device, TfjsAligCudaError) {
   return 0;
 }
 
+int tfjs_alig_cuda_device_of(const void*, int* device, TfjsAligCudaError) {
+  *device = 0;
+  return 0;
+}
+
 int tfjs_alig_cuda_open(int, TfjsAligCudaEngine** engine, TfjsAligCudaError) {
   *engine = nullptr;
   return 0;
