@@ -1,9 +1,9 @@
 /** `npm run bench`: measures, and makes a page of what was measured; docs/benchmarks.md. */
-import { writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { wholeNumber } from '../cli/option-values.js';
-import { FileError, makeFolder, writing } from '../lib/platform/file-error.js';
+import { FileError, makeFolder } from '../lib/platform/file-error.js';
+import { writeAtomically } from '../lib/platform/write-atomically.js';
 import { runHost } from './host/run.js';
 import { runMemory } from './memory/run.js';
 import { contendersSection } from './page/contenders.js';
@@ -47,11 +47,7 @@ function deliver<Name extends ResultName>(
 ): void {
   const file = fileFor(name, options);
   const text = resultText(results);
-  if (file !== undefined) {
-    writing(file, () => {
-      writeFileSync(file, text);
-    });
-  }
+  if (file !== undefined) writeAtomically(file, text);
   // As the page will show them.
   console.log(section(JSON.parse(text) as Results[Name]));
 }

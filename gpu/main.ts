@@ -1,13 +1,14 @@
 /** `npm run gpu`: all that needs a GPU to be checked and measured, in one command; docs/gpu.md. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { gpus, type Gpu } from '../lib/index.js';
-import { makeFolder, writing } from '../lib/platform/file-error.js';
+import { makeFolder } from '../lib/platform/file-error.js';
 import { packageRoot } from '../lib/platform/package.js';
 import { packageVersion } from '../lib/platform/version.js';
+import { writeAtomically } from '../lib/platform/write-atomically.js';
 import { compareCases } from './cases.js';
 import { prepareTree } from './prepare.js';
 import { runSanitizer } from './sanitizer.js';
@@ -105,9 +106,7 @@ function run(output: string | undefined): boolean {
     throughput,
   };
   if (file !== undefined) {
-    writing(file, () => {
-      writeFileSync(file, `${JSON.stringify(results, null, 2)}\n`);
-    });
+    writeAtomically(file, `${JSON.stringify(results, null, 2)}\n`);
     say(`Results: ${file}`);
   }
   return cases.differences.length === 0 && (sanitizer ?? []).every(({ clean }) => clean);

@@ -11,7 +11,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { installCommand } from '../lib/platform/package-manager.js';
-import { missingCMake } from './toolchain.js';
+import { compareVersions, missingCMake } from './toolchain.js';
 
 const packageRoot = fileURLToPath(new URL('..', import.meta.url));
 
@@ -23,14 +23,10 @@ function linesOf(name) {
   return text.split('\n').filter((line) => line !== '');
 }
 
-function isOlder(version, than) {
-  return version.localeCompare(than, 'en', { numeric: true }) < 0;
-}
-
 export function architectureFlags(nvccVersion) {
   return linesOf('architectures.txt').flatMap((line) => {
     const [name, firstVersion] = line.split(' ');
-    if (isOlder(nvccVersion, firstVersion)) return [];
+    if (compareVersions(nvccVersion, firstVersion) < 0) return [];
     const [number, kind] = name.split('-');
     const code = kind === 'real' ? `sm_${number}` : `[sm_${number},compute_${number}]`;
     return [`--generate-code=arch=compute_${number},code=${code}`];

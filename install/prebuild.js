@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { platformName, prebuiltAddon, prebuiltCudaEngine } from '../lib/platform/addon-files.js';
 import { buildCudaEngine, libraryName } from './cuda-engine.js';
 import { nodeGypCommand } from './node-gyp.js';
-import { findNvcc } from './toolchain.js';
+import { compareVersions, findNvcc } from './toolchain.js';
 
 const packageRoot = fileURLToPath(new URL('..', import.meta.url));
 
@@ -63,10 +63,6 @@ function canRun(file) {
   return spawnSync(file, ['--version'], { stdio: 'ignore' }).status === 0;
 }
 
-function isNewer(version, than) {
-  return version.localeCompare(than, 'en', { numeric: true }) > 0;
-}
-
 /** Fails where the add-on would not load with the oldest libraries that it promises. */
 function assertOldLibraries(path, objdump, allowed) {
   const { stdout, status } = spawnSync(objdump, ['-T', path], { encoding: 'utf8' });
@@ -74,7 +70,9 @@ function assertOldLibraries(path, objdump, allowed) {
     throw new Error(`${objdump} cannot read ${path}`);
   }
   const needed = [...stdout.matchAll(/\b(GLIBC|GLIBCXX|CXXABI|GCC)_([\d.]+)\)? +(\S+)$/gm)];
-  const tooNew = needed.filter(([, library, version]) => isNewer(version, allowed[library]));
+  const tooNew = needed.filter(
+    ([, library, version]) => compareVersions(version, allowed[library]) > 0,
+  );
   if (needed.length === 0 || tooNew.length > 0) {
     const list = tooNew.map(([, library, version, symbol]) => `${symbol} (${library}_${version})`);
     throw new Error(
@@ -83,7 +81,7 @@ function assertOldLibraries(path, objdump, allowed) {
   }
   for (const library of Object.keys(allowed)) {
     const versions = needed.filter(([, name]) => name === library).map(([, , version]) => version);
-    const newest = versions.reduce((a, b) => (isNewer(b, a) ? b : a), '0');
+    const newest = versions.reduce((a, b) => (compareVersions(b, a) > 0 ? b : a), '0');
     console.log(`${library}_${newest} is the newest ${library} that it needs`);
   }
 }

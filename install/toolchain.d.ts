@@ -22,6 +22,9 @@ export function findCompiler(): Compiler;
  */
 export function missingCompiler(): string | undefined;
 
+/** Negative where a version such as 12.9.1, or a name that ends with one, is older than the other. */
+export function compareVersions(one: string, other: string): number;
+
 /** A program of the CUDA toolkit that answered `--version`, and its answer, or what is missing. */
 export type CudaProgram =
   | { readonly command: string; readonly text: string }

@@ -75,6 +75,10 @@ export function missingCompiler() {
   return compiler.command === null && process.platform !== 'win32' ? compiler.missing : undefined;
 }
 
+export function compareVersions(one, other) {
+  return one.localeCompare(other, 'en', { numeric: true });
+}
+
 /** The folders of CUDA toolkits that NVIDIA's packages install: `cuda`, a link to one, goes first. */
 function installedToolkits(folder) {
   let names = [];
@@ -83,7 +87,7 @@ function installedToolkits(folder) {
   } catch {
     // There is no such folder, on Windows for example.
   }
-  const newestFirst = names.sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
+  const newestFirst = names.sort((a, b) => compareVersions(b, a));
   return ['cuda', ...newestFirst].map((name) => join(folder, name));
 }
 

@@ -1,6 +1,8 @@
 /** `npm run docs`: makes the site in dist/docs. */
-import { siteFolder } from './folders.js';
-import { makeSite } from './make.js';
+import { join } from 'node:path';
+import { packageRoot } from '../lib/platform/package.js';
+import { makeSite } from './reference.js';
 
-await makeSite(siteFolder);
-console.log(`The site is in ${siteFolder}: open index.html.`);
+const folder = join(packageRoot, 'dist', 'docs');
+await makeSite(folder);
+console.log(`The site is in ${folder}: open index.html.`);

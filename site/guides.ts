@@ -1,7 +1,7 @@
 /** The guides of the site: the pages that README.md lists, in its groups and in its order. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { packageRoot } from './folders.js';
+import { packageRoot } from '../lib/platform/package.js';
 
 /** A page of docs/ or beside it. */
 export interface Guide {

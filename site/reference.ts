@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import {
   Application,
   Converter,
-  JSX,
   LogLevel,
   makeRecursiveVisitor,
   ReferenceType,
@@ -17,7 +16,7 @@ import {
   type DocumentReflection,
   type ProjectReflection,
 } from 'typedoc';
-import { packageRoot } from './folders.js';
+import { packageRoot } from '../lib/platform/package.js';
 import { readGuides, titleOf, type Guide } from './guides.js';
 
 /** Gives a document its heading as its title, and the group of its guide. */
@@ -112,16 +111,12 @@ const kinds = [
 ];
 
 /**
- * Makes the reference and the guides.
+ * Makes the site: the reference and the guides.
  *
  * @param folder Is emptied first.
- * @param links Pages that are on the site beside them, by the words that lead to them.
  * @throws Error Where TypeDoc has a warning, such as a link that leads nowhere.
  */
-export async function makeReference(
-  folder: string,
-  links: Readonly<Record<string, string>>,
-): Promise<void> {
+export async function makeSite(folder: string): Promise<void> {
   const guides = await readGuides();
   const groups = [...new Set(guides.map(({ group }) => group))];
   const app = await Application.bootstrap({
@@ -163,15 +158,6 @@ export async function makeReference(
       orderGuides(project, titles);
     },
     -1000,
-  );
-  app.renderer.hooks.on('sidebar.begin', (context) =>
-    JSX.createElement(
-      'nav',
-      { class: 'tsd-navigation site-pages' },
-      ...Object.entries(links).map(([words, url]) =>
-        JSX.createElement('a', { href: context.relativeURL(url) }, words),
-      ),
-    ),
   );
   const project = await app.convert();
   if (!project) throw new Error('TypeDoc could not read the package; see above.');

@@ -1,8 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
-import { writing } from '../../lib/platform/file-error.js';
 import { packageRoot } from '../../lib/platform/package.js';
+import { writeAtomically } from '../../lib/platform/write-atomically.js';
 import { readResults } from '../results.js';
 import { aimsSection } from './aims.js';
 import { shareChart, timeChart } from './charts.js';
@@ -82,9 +82,6 @@ export async function makePages(): Promise<Readonly<Record<string, string>>> {
 /** Writes the files of `makePages`. */
 export async function writePages(): Promise<void> {
   for (const [name, text] of Object.entries(await makePages())) {
-    const file = join(packageRoot, name);
-    writing(file, () => {
-      writeFileSync(file, text);
-    });
+    writeAtomically(join(packageRoot, name), text);
   }
 }

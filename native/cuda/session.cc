@@ -30,7 +30,7 @@ CudaSession& CudaSession::on(int device) {
 CudaSession& CudaSession::ofStep(const CudaStep& step) {
   const CudaLibrary& library = cudaLibrary();
   int device = -1;
-  std::string first;
+  std::string askedBefore;
   const auto ask = [&](const std::string& name, const void* memory) {
     int found = -1;
     try {
@@ -39,26 +39,23 @@ CudaSession& CudaSession::ofStep(const CudaStep& step) {
       throw std::runtime_error("the step on the GPU was given " + name + ", and " + error.what());
     }
     if (device >= 0 && found != device) {
-      throw std::runtime_error(first + " is on GPU " + std::to_string(device) + " and " + name +
-                               " on GPU " + std::to_string(found) +
+      throw std::runtime_error(askedBefore + " is on GPU " + std::to_string(device) + " and " +
+                               name + " on GPU " + std::to_string(found) +
                                ", but a step runs on one: let the environment variable "
                                "CUDA_VISIBLE_DEVICES name one GPU");
     }
     device = found;
-    first = name;
+    askedBefore = name;
+  };
+  const auto askFirst = [&](const std::string& name, auto array) {
+    for (std::size_t i = 0; i < step.tensors.size(); ++i) {
+      const StepTensor& tensor = step.tensors[i];
+      if (tensor.size > 0 && tensor.*array) return ask(name + std::to_string(i), tensor.*array);
+    }
   };
   if (step.loss) ask("the loss", step.loss);
-  bool parameterAsked = false;
-  bool gradientAsked = false;
-  for (std::size_t i = 0; i < step.tensors.size() && !(parameterAsked && gradientAsked); ++i) {
-    const StepTensor& tensor = step.tensors[i];
-    if (tensor.size == 0) continue;
-    if (!parameterAsked) ask("parameter " + std::to_string(i), tensor.parameter);
-    parameterAsked = true;
-    if (!tensor.gradient || gradientAsked) continue;
-    ask("the gradient of parameter " + std::to_string(i), tensor.gradient);
-    gradientAsked = true;
-  }
+  askFirst("parameter ", &StepTensor::parameter);
+  askFirst("the gradient of parameter ", &StepTensor::gradient);
   return on(device < 0 ? 0 : device);
 }
 

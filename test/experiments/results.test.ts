@@ -36,16 +36,14 @@ for (const name of readdirSync(folder).filter((each) => !isFinished(each))) {
     const experiment = await experimentOf(name);
     const preset = entryOf(name).presets?.[0] ?? null;
     const grid = gridById(experiment, false, preset);
-    const paths = (id: string) => runPaths(join(folder, name), id);
-    const first = [...grid].flatMap(([id, specification]) =>
-      existsSync(paths(id).log) ? [readFinishedRun(paths(id), id, specification)] : [],
-    );
+    const readThose = (from: typeof grid) =>
+      [...from].flatMap(([id, specification]) => {
+        const paths = runPaths(join(folder, name), id);
+        return existsSync(paths.log) ? [readFinishedRun(paths, id, specification)] : [];
+      });
+    const first = readThose(grid);
     const further =
-      first.length < grid.size
-        ? []
-        : [...followUpById(experiment, first, false, preset)].flatMap(([id, specification]) =>
-            existsSync(paths(id).log) ? [readFinishedRun(paths(id), id, specification)] : [],
-          );
+      first.length < grid.size ? [] : readThose(followUpById(experiment, first, false, preset));
     t.is(readdirSync(join(folder, name, 'runs')).length, first.length + further.length);
     for (const { commits } of [...first, ...further]) {
       for (const commit of commits) t.regex(String(commit), /^[\w.-]*[0-9a-f]{7,}$/);

@@ -142,7 +142,10 @@ test('a forced attempt that fails keeps the runtime that was there', async (t) =
   }
 });
 
-/** The address of a host that answers, and has no file. */
+/**
+ * The address of a host that answers, and has no file. For a serial test: the folders that the other
+ * tests copy would keep this process from answering in time.
+ */
 async function emptyHost(t: ExecutionContext): Promise<string> {
   const server = createServer((_, response) => {
     response.writeHead(404).end();
@@ -158,7 +161,7 @@ for (const [flags, order] of [
   [['--gpu'], /^Failed: the wheel tensorflow==[\d.]+: .* Trying tfjs-node's own download\.$/m],
 ] as const) {
   const title = flags.length > 0 ? 'for a GPU the wheel comes first' : 'own download comes first';
-  test(`where both can be had, ${title}`, async (t) => {
+  test.serial(`where both can be had, ${title}`, async (t) => {
     const { project, copy } = projectWithTensorFlow(t, { gpu: flags.length > 0 });
     const { exitCode, output } = await runNode([main, 'tensorflow', ...flags], {
       cwd: project,

@@ -9,7 +9,8 @@ import { packageRoot } from '../../lib/platform/package.js';
 export type SimulatedLibrary = { readonly path: string } | { readonly missing: string };
 
 /** What tests need that run the CUDA engine without a GPU. */
-export const simulatedGpu = "a GPU that is the CPU (cmake, CUDA's headers, libboost-context-dev)";
+export const simulatedGpu =
+  "a GPU that is the CPU (cmake, CUDA's headers, libboost-context-dev, nlohmann-json3-dev)";
 
 /** The CUDA engine that `npm install` builds where it finds nvcc. */
 export const cudaEngine = join(packageRoot, 'build', 'cuda', 'libtfjs_alig_cuda.so');
