@@ -34,10 +34,11 @@ export function wholeNumber(limits: NumberRange): (text: string) => number {
   };
 }
 
-/** Parser of an option that takes a float32 number, or `none` where the range has a null. */
-export function float32Number(range: NumberRange): (text: string) => number | 'none' {
+/** Parser of an option that takes a number of the range, or `none` where that has a null. */
+export function numberIn(range: NumberRange): (text: string) => number | 'none' {
   const allowed =
-    describe('a float32 number', range) + (range.none === undefined ? '' : ', or none');
+    describe(range.whole ? 'a whole number' : 'a float32 number', range) +
+    (range.none === undefined ? '' : ', or none');
   return (text) => {
     if (text === 'none' && range.none !== undefined) return text;
     const value = toNumber(text);

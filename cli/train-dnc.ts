@@ -7,7 +7,7 @@ import {
   type DncSettings,
   type OptimizerSettings,
 } from '../experiments/dnc/settings.js';
-import { float32Number, wholeNumber } from './option-values.js';
+import { numberIn, wholeNumber } from './option-values.js';
 import { runTraining } from './training.js';
 
 interface DncOptions extends Omit<DncSettings, 'optimizer'> {
@@ -84,19 +84,19 @@ export function dncCommand(): Command {
       new Option(
         '--learning-rate <number>',
         `of ${baselineNames.join(', ')}, which need it`,
-      ).argParser(float32Number({ above: 0 })),
+      ).argParser(numberIn({ above: 0 })),
     )
     .addOption(
       new Option(
         '--max-learning-rate <number>',
         `largest step size of alig, or 'none' for ALI-G-infinity (default: ${defaults.optimizer.maxLearningRate})`,
-      ).argParser(float32Number({ above: 0, none: 'ALI-G-infinity' })),
+      ).argParser(numberIn({ above: 0, none: 'ALI-G-infinity' })),
     )
     .addOption(
       new Option(
         '--fraction <number>',
         'of the way to the estimated minimum that a step of l4adam or l4mom takes (default: 0.15)',
-      ).argParser(float32Number({ above: 0 })),
+      ).argParser(numberIn({ above: 0 })),
     )
     .addOption(
       new Option('--steps <number>', 'training steps, each with a new batch of 16 sequences')

@@ -13,7 +13,7 @@ import {
   type MnistSettings,
 } from '../experiments/mnist/settings.js';
 import type { AnyOption } from '../lib/options/option.js';
-import { float32Number, wholeNumber } from './option-values.js';
+import { numberIn, wholeNumber } from './option-values.js';
 import { mnistPackages } from './experiment-packages.js';
 import { runTraining } from './training.js';
 
@@ -72,7 +72,7 @@ function commandLineOptions(name: string, owners: Owners): Option[] {
   const [{ kind, start }] = options as [AnyOption];
   const help = helpOf(name, owners);
   if (kind === 'number') {
-    return [new Option(`${flagOf(name)} <number>`, help).argParser(float32Number(start!))];
+    return [new Option(`${flagOf(name)} <number>`, help).argParser(numberIn(start!))];
   }
   if (kind === 'choice') {
     const choices = new Set(options.flatMap((option) => option.choices!));

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import {
   Application,
   Converter,
+  JSX,
   LogLevel,
   makeRecursiveVisitor,
   ReferenceType,
@@ -111,12 +112,16 @@ const kinds = [
 ];
 
 /**
- * Makes the site: the reference and the guides.
+ * Makes the reference and the guides.
  *
  * @param folder Is emptied first.
+ * @param links Pages that are on the site beside them, by the words that lead to them.
  * @throws Error Where TypeDoc has a warning, such as a link that leads nowhere.
  */
-export async function makeSite(folder: string): Promise<void> {
+export async function makeReference(
+  folder: string,
+  links: Readonly<Record<string, string>>,
+): Promise<void> {
   const guides = await readGuides();
   const groups = [...new Set(guides.map(({ group }) => group))];
   const app = await Application.bootstrap({
@@ -158,6 +163,15 @@ export async function makeSite(folder: string): Promise<void> {
       orderGuides(project, titles);
     },
     -1000,
+  );
+  app.renderer.hooks.on('sidebar.begin', (context) =>
+    JSX.createElement(
+      'nav',
+      { class: 'tsd-navigation site-pages' },
+      ...Object.entries(links).map(([words, url]) =>
+        JSX.createElement('a', { href: context.relativeURL(url) }, words),
+      ),
+    ),
   );
   const project = await app.convert();
   if (!project) throw new Error('TypeDoc could not read the package; see above.');

@@ -1,5 +1,6 @@
 import { optimizers, type AnyOption, type OptimizersByName } from 'tfjs-alig';
-import { maxNormOption } from '../../lib/options/shared.js';
+import { refusedStepOptions } from '../../lib/optimizers/refused-steps.js';
+import { maxGradientValueOption, maxNormOption } from '../../lib/options/shared.js';
 
 /** What createOptimizer knows. */
 export type OptimizerName = keyof OptimizersByName;
@@ -16,11 +17,18 @@ export interface OptimizerSettings {
 /** The optimisers that can train. */
 export const optimizerNames = Object.keys(optimizers) as OptimizerName[];
 
-/** The hyper-parameters of an optimiser that can be chosen: its options, and the radius of a ball. */
+/** What can be chosen of every optimiser; the scope of norms is about groups, of which it has none. */
+const ofEveryOptimizer = {
+  maxGradientValue: maxGradientValueOption,
+  ...refusedStepOptions,
+  maxNorm: maxNormOption,
+};
+
+/** The hyper-parameters of an optimiser that can be chosen. */
 export function hyperParametersOf(name: OptimizerName): Readonly<Record<string, AnyOption>> {
   const { options } = optimizers[name].description;
   const chosen = Object.entries<AnyOption>(options).filter(([, { kind }]) => kind !== 'function');
-  return { ...Object.fromEntries(chosen), maxNorm: maxNormOption };
+  return { ...Object.fromEntries(chosen), ...ofEveryOptimizer };
 }
 
 /** Whether its step size needs the loss of all examples before each step, not that of the batch. */

@@ -35,6 +35,13 @@ function all(conditions: readonly tf.Tensor[]): tf.Tensor {
   return conditions.reduce((a, b) => tf.logicalAnd(a, b), tf.scalar(true, 'bool'));
 }
 
+/** A gradient clipped by value; NaN stays NaN, which not every backend's own clipping keeps. */
+function clipped(gradient: tf.Tensor, most: number): tf.Tensor {
+  if (most === Infinity) return gradient;
+  const below = tf.where(tf.greater(gradient, most), tf.scalar(most), gradient);
+  return tf.where(tf.less(below, -most), tf.scalar(-most), below);
+}
+
 /** The stages up to the new parameters, of a step that has gradients. */
 function update(step: TensorStep) {
   const { rule, variables, gradients, settings, groups, stepNumber } = step;
@@ -44,7 +51,7 @@ function update(step: TensorStep) {
     gradients[i] && gradients[i].size > 0
       ? {
           parameter: variables[i]!,
-          gradient: gradients[i],
+          gradient: clipped(gradients[i], step.maxGradientValue),
           state: step.state.slice(i * count, (i + 1) * count),
           group: step.groupOf?.[i] ?? 0,
         }

@@ -2,6 +2,7 @@
  * The step in TypeScript: the reference that every native engine equals bit for bit, and the
  * engine for host arrays where the add-on is missing.
  */
+import { clippedGradient } from '../rules/clip.js';
 import { projectionScale, projects } from '../rules/l2-ball.js';
 import type { Rule } from '../rules/rule.js';
 import type { StepStatus } from '../rules/report.js';
@@ -112,7 +113,7 @@ export function referenceStep(
       ? [
           {
             parameter: parameters[i]!,
-            gradient,
+            gradient: clippedGradient(gradient, step.maxGradientValue),
             state: stateOf(step.rule, state, i),
             group: step.groupOf?.[i] ?? 0,
           },

@@ -1,22 +1,43 @@
 /** Options that every optimiser has, and all of one together. */
 import type { serialization } from '@tensorflow/tfjs-core';
 import { savedConstraint, type Constraint } from '../constraints/constraint.js';
-import { completeValues } from '../options/option.js';
+import { completeValues, mergedOptions, type GivenValues, type Values } from '../options/option.js';
 import { checkOptionNames } from '../options/option-names.js';
+import { maxGradientValueOption } from '../options/shared.js';
 import { functionMarker } from '../values/function-marker.js';
 import type { Description } from './description.js';
-import { normScopeDefaults, type NormScopeOptions } from './norm-scope.js';
+import { normScopeOption } from './norm-scope.js';
 import type { ParameterGroup } from './parameter-groups.js';
-import {
-  refusedStepDefaults,
-  savedRefusedSteps,
-  type RefusedStepOptions,
-} from './refused-steps.js';
+import { refusedStepOptions } from './refused-steps.js';
 import type { SavedGroups } from './saved-groups.js';
 
+const merged = mergedOptions(
+  {
+    /**
+     * Each element of a gradient is clipped at this magnitude before all else, as PyTorch's
+     * `clip_grad_value_`: norms, step sizes and weight decay see the clipped gradient. An infinite
+     * element becomes this magnitude; NaN stays, and its step is refused. Greater than 0, or null for
+     * no clipping. Default: null.
+     */
+    maxGradientValue: maxGradientValueOption,
+  },
+  refusedStepOptions,
+  normScopeOption,
+);
+
+type Declared = typeof merged;
+
+/** Options that every optimiser has, but its constraint and its groups. */
+// Has a name for the declaration files.
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type
+export interface DeclaredCommonOptions extends Declared {}
+
+export const commonOptions: DeclaredCommonOptions = merged;
+
 /** Options that every optimiser has; a group may have settings of its own as `OwnGroup` says. */
-export interface CommonOptions<OwnGroup = ParameterGroup>
-  extends RefusedStepOptions, NormScopeOptions {
+export interface CommonOptions<
+  OwnGroup = ParameterGroup,
+> extends GivenValues<DeclaredCommonOptions> {
   /**
    * The feasible set: `l2Ball(radius)`, which is part of the fused step; `box(lower, upper)`,
    * `nonNegative`, `simplex` or a function of the variables, which are a pass of its own after it;
@@ -37,15 +58,10 @@ export interface CommonOptions<OwnGroup = ParameterGroup>
   groups?: readonly OwnGroup[] | SavedGroups | null;
 }
 
-const commonDefaults: Required<CommonOptions> = {
-  constraint: null,
-  groups: null,
-  ...refusedStepDefaults,
-  ...normScopeDefaults,
-};
-
 /** All options of an optimiser: its own and those that every one has. */
-export type AllOptions = Required<CommonOptions> & Readonly<Record<string, unknown>>;
+export type AllOptions = Values<DeclaredCommonOptions> &
+  Required<Pick<CommonOptions, 'constraint' | 'groups'>> &
+  Readonly<Record<string, unknown>>;
 
 /** Whether a saved optimiser is being made: its options may be what they became between steps. */
 let restoring = false;
@@ -62,13 +78,14 @@ export function whileRestoring<Made>(make: () => Made): Made {
 
 /** The options of a new optimiser, checked and with the defaults. */
 export function allOptions({ className: owner, options }: Description, given: unknown): AllOptions {
-  const common = Object.entries(commonDefaults);
-  checkOptionNames(owner, given, [...Object.keys(options), ...Object.keys(commonDefaults)]);
+  const declared = [...Object.keys(options), ...Object.keys(commonOptions)];
+  checkOptionNames(owner, given, [...declared, 'constraint', 'groups']);
+  const { constraint = null, groups = null } = given as CommonOptions;
   return {
     ...completeValues(owner, given, options, restoring),
-    ...(Object.fromEntries(
-      common.map(([name, standard]) => [name, given[name] === undefined ? standard : given[name]]),
-    ) as Required<CommonOptions>),
+    ...completeValues(owner, given, commonOptions, restoring),
+    constraint,
+    groups,
   };
 }
 
@@ -77,17 +94,21 @@ export function savedOptions(
   all: AllOptions,
   groups: SavedGroups | null,
 ): serialization.ConfigDict {
-  const { onNonFinite, maxSkippedSteps, normScope, constraint, ...options } = all;
+  const { constraint, ...options } = all;
+  // A saved optimiser that leaves a common option alone does not name it.
+  const names = Object.keys(commonOptions) as (keyof DeclaredCommonOptions)[];
+  const leftAlone: readonly string[] = names.filter(
+    (name) => options[name] === commonOptions[name].default,
+  );
   return {
     ...Object.fromEntries(
-      Object.entries(options).map(([name, value]) => [
-        name,
-        typeof value === 'function' ? { ...functionMarker } : value,
-      ]),
+      Object.entries(options)
+        .filter(([name]) => !leftAlone.includes(name))
+        .map(([name, value]) => [
+          name,
+          typeof value === 'function' ? { ...functionMarker } : value,
+        ]),
     ),
-    // A saved optimiser that leaves it alone does not name it.
-    ...(normScope === normScopeDefaults.normScope ? {} : { normScope }),
-    ...savedRefusedSteps({ onNonFinite, maxSkippedSteps }),
     constraint: savedConstraint(constraint),
     groups: groups as serialization.ConfigDict | null,
   };

@@ -39,6 +39,7 @@ export class FirstProjection {
       rule,
       settings,
       maxNorm,
+      maxGradientValue: Infinity,
       groups: [{ settings, stepNumber: 1 }],
       groupOf: null,
       variables,

@@ -1,8 +1,7 @@
 import type { Rule } from '../rules/rule.js';
-import { checkChoice } from '../options/choice.js';
+import { choiceOption, type Values } from '../options/option.js';
 
-/** Over what the norm is that a step size is computed from. */
-export interface NormScopeOptions {
+const option = {
   /**
    * Of optimisers whose step size comes from the loss and the gradient: 'global', one norm and one
    * step size for all variables together, as published; or 'group', a norm and a step size for each
@@ -13,18 +12,32 @@ export interface NormScopeOptions {
    * group's step is refused none is made. Not with L4Adam, L4Mom, Momo, MomoAdam and the 'smoothIter'
    * form of Sps, whose averages and previous step size are those of the whole step. Default: 'global'.
    */
-  normScope?: 'global' | 'group';
-}
+  normScope: choiceOption(['global', 'group'], {
+    default: 'global',
+    meaning: 'over what the norm is that a step size is computed from',
+  }),
+};
 
-export const normScopeDefaults: Required<NormScopeOptions> = { normScope: 'global' };
+type Declared = typeof option;
+
+/** Over what the norm is that a step size is computed from. */
+// Has a name for the declaration files.
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type
+export interface NormScopeOption extends Declared {}
+
+export const normScopeOption: NormScopeOption = option;
 
 /**
  * Whether each group has a norm of its own.
  *
- * @throws RangeError for a value out of range and where the rule cannot have it.
+ * @throws RangeError where the rule cannot have it.
  */
-export function isByGroup(owner: string, { normScope }: NormScopeOptions, rule: Rule): boolean {
-  if (checkChoice(owner, 'normScope', normScope, ['global', 'group']) === 'global') return false;
+export function isByGroup(
+  owner: string,
+  { normScope }: Values<NormScopeOption>,
+  rule: Rule,
+): boolean {
+  if (normScope === 'global') return false;
   if (rule.usesLoss && rule.scalars.length === 0) return true;
   throw new RangeError(
     `${owner}: normScope must be 'global' here, not 'group': ` +

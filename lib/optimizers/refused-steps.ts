@@ -1,39 +1,40 @@
 import { NonFiniteError } from '../rules/non-finite.js';
 import { wasWritten } from '../rules/report.js';
-import { checkChoice } from '../options/choice.js';
-import { shown } from '../values/shown.js';
+import { choiceOption, numberOption, type Values } from '../options/option.js';
 
-/** What becomes of a step that met a number that is not finite. */
-export interface RefusedStepOptions {
+const options = {
   /**
    * What to do with a step that is refused because its loss, a gradient or its step size is not
    * finite: 'throw' a NonFiniteError, or 'skip' the step, so that `model.fit` goes on with the next
    * batch. `lastStep.status` and `skippedSteps` tell of it, and the first one is warned of. Default:
    * 'throw'.
    */
-  onNonFinite?: 'throw' | 'skip';
+  onNonFinite: choiceOption(['throw', 'skip'], {
+    default: 'throw',
+    meaning: 'what to do with a step whose loss, gradient or step size is not finite',
+    label: 'not finite:',
+  }),
   /**
    * How many steps in a row may be skipped: the error of the next one is thrown. A whole number from
    * 0. Of 'skip' alone. Default: 10.
    */
-  maxSkippedSteps?: number;
-}
-
-export const refusedStepDefaults: Required<RefusedStepOptions> = {
-  onNonFinite: 'throw',
-  maxSkippedSteps: 10,
+  maxSkippedSteps: numberOption(
+    { atLeast: 0, whole: true },
+    {
+      default: 10,
+      meaning: 'how many steps in a row may be skipped before the error is thrown',
+    },
+  ),
 };
 
-/** Those options that are not the default: a saved optimiser that leaves them alone names none. */
-export function savedRefusedSteps(
-  options: Required<RefusedStepOptions>,
-): Record<string, string | number> {
-  return Object.fromEntries(
-    Object.entries(options).filter(
-      ([name, value]) => value !== refusedStepDefaults[name as keyof RefusedStepOptions],
-    ),
-  );
-}
+type Declared = typeof options;
+
+/** What becomes of a step that met a number that is not finite. */
+// Has a name for the declaration files.
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type
+export interface RefusedStepOptions extends Declared {}
+
+export const refusedStepOptions: RefusedStepOptions = options;
 
 /** Whether a step ended with this error before it wrote anything. */
 export function wasRefused(error: unknown): error is NonFiniteError {
@@ -49,17 +50,11 @@ export class RefusedSteps {
   private row = 0;
   private total = 0;
 
-  /** @throws RangeError for a value out of range. */
   constructor(
     private readonly owner: string,
-    { onNonFinite, maxSkippedSteps }: Required<RefusedStepOptions>,
+    { onNonFinite, maxSkippedSteps }: Values<RefusedStepOptions>,
   ) {
-    this.skips = checkChoice(owner, 'onNonFinite', onNonFinite, ['throw', 'skip']) === 'skip';
-    if (!Number.isSafeInteger(maxSkippedSteps) || maxSkippedSteps < 0) {
-      throw new RangeError(
-        `${owner}: maxSkippedSteps must be a whole number from 0, not ${shown(maxSkippedSteps)}.`,
-      );
-    }
+    this.skips = onNonFinite === 'skip';
     this.most = maxSkippedSteps;
   }
 

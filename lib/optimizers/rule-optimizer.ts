@@ -21,7 +21,7 @@ import {
   type StepScalars,
   type TensorStep,
 } from '../engines/engine.js';
-import { checkOption } from '../options/option.js';
+import { checkOption, float32Value } from '../options/option.js';
 import { checkOptionNames } from '../options/option-names.js';
 import { whereNotFinite } from '../rules/non-finite.js';
 import { checkOutcome } from '../rules/non-finite.js';
@@ -329,6 +329,7 @@ export abstract class RuleOptimizer extends Optimizer {
         rule: configuration.rule,
         settings: { ...configuration.settings, ...configuration.settingsOfStep?.(stepNumber) },
         maxNorm,
+        maxGradientValue: float32Value(this.options.maxGradientValue),
         ...stepRows(configuration, this.parameterGroups.assign(variables), state.steps, gradients),
         variables,
         gradients,

@@ -17,6 +17,8 @@ const otherNames: Readonly<Record<string, string | readonly string[]>> = {
   initialAccumulatorValue: 'initialAccumulator',
   useNesterov: 'nesterov',
   clipNorm: 'maxGradientNorm',
+  clipValue: 'maxGradientValue',
+  clip_value: 'maxGradientValue',
   adjusted_momentum: 'adjustedMomentum',
   projectionFn: 'constraint',
   projection_fn: 'constraint',

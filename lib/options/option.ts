@@ -11,6 +11,8 @@ export interface NumberRange {
   readonly atLeast?: number;
   readonly below?: number;
   readonly atMost?: number;
+  /** Only whole numbers. */
+  readonly whole?: true;
   /** What null stands for, as in "or null for NONE"; without it null is refused. */
   readonly none?: string;
 }
@@ -130,7 +132,7 @@ export type Float32Values<Options> = {
 };
 
 /** What a number in this range is called. */
-function rangeText({ above, atLeast, below, atMost, none }: NumberRange): string {
+function rangeText({ above, atLeast, below, atMost, whole, none }: NumberRange): string {
   let text = 'a finite number';
   if (above === 0) text = 'a positive number';
   else if (atLeast !== undefined) {
@@ -139,7 +141,9 @@ function rangeText({ above, atLeast, below, atMost, none }: NumberRange): string
         ? `a number from ${atLeast} up to but not including ${below}`
         : atMost !== undefined
           ? `a number from ${atLeast} to ${atMost}`
-          : `a number of ${atLeast} or more`;
+          : whole
+            ? `a whole number from ${atLeast}`
+            : `a number of ${atLeast} or more`;
   }
   return none === undefined ? text : `${text}, or null for ${none}`;
 }
@@ -147,7 +151,7 @@ function rangeText({ above, atLeast, below, atMost, none }: NumberRange): string
 /** Whether a number is in the range after rounding to float32, which is how it is used. */
 export function isInRange(value: unknown, range: NumberRange): boolean {
   if (value === null) return range.none !== undefined;
-  if (typeof value !== 'number') return false;
+  if (typeof value !== 'number' || (range.whole && !Number.isSafeInteger(value))) return false;
   const rounded = Math.fround(value);
   const { above = -Infinity, atLeast = -Infinity, below = Infinity, atMost = Infinity } = range;
   return rounded > above && rounded >= atLeast && rounded < below && rounded <= atMost;

@@ -17,6 +17,16 @@ export const maxNormOption = numberOption(
   },
 );
 
+/** Clipping of gradients by value, in every step. */
+export const maxGradientValueOption = numberOption(
+  { ...positive, none: 'no clipping' },
+  {
+    default: null,
+    meaning: 'magnitude that each element of a gradient is clipped at',
+    label: 'gradients clipped at',
+  },
+);
+
 /** A learning rate that each group may have of its own. */
 export function learningRateOption<const Standard extends number | RequiredOption>(
   standard: Standard,

@@ -19,6 +19,8 @@ export interface RuleStep {
   readonly scalars: Float64Array;
   /** Radius of the L2 ball; Infinity: no constraint. */
   readonly maxNorm: number;
+  /** The magnitude that each element of a gradient is clipped at; Infinity: not at all. */
+  readonly maxGradientValue: number;
 }
 
 /** A step whose parameters are all of one group, of a rule without scalars. */
@@ -26,7 +28,7 @@ export function stepOfOneGroup(
   rule: Rule,
   settings: Numbers,
   groupSettings: Numbers,
-  maxNorm: number,
+  { maxNorm, maxGradientValue }: Pick<RuleStep, 'maxNorm' | 'maxGradientValue'>,
 ): RuleStep {
   return {
     rule,
@@ -36,6 +38,7 @@ export function stepOfOneGroup(
     stepNumber: 1,
     scalars: new Float64Array(MOST_SCALARS),
     maxNorm,
+    maxGradientValue,
   };
 }
 
@@ -45,8 +48,8 @@ export function smallestLossOf({ rule, settings }: Pick<RuleStep, 'rule' | 'sett
 }
 
 /** 4-byte words before the settings: StepInput::Header of native/engine/step_input.h. */
-const HEADER_WORDS = 12;
-const SCALARS_AT = 4;
+const HEADER_WORDS = 14;
+const SCALARS_AT = 6;
 
 /** A list of settings without names has one word: NoFloats of native/rules/rule.h. */
 function wordCount(names: readonly string[]): number {
@@ -71,6 +74,7 @@ export function packStep(step: RuleStep): Int32Array<ArrayBuffer> {
   words[1] = step.stepNumber;
   floats[2] = step.maxNorm;
   words[3] = groups.length;
+  floats[4] = step.maxGradientValue;
   new Float64Array(words.buffer, SCALARS_AT * 4, MOST_SCALARS).set(step.scalars);
   rule.settings.forEach((name, i) => {
     floats[HEADER_WORDS + i] = settings[name]!;

@@ -10,6 +10,7 @@ import {
   epsilonOption,
   finite,
   maxLearningRateOption,
+  maxGradientValueOption,
   maxNormOption,
   momentumOption,
 } from '../options/shared.js';
@@ -34,6 +35,11 @@ export const aliGStepOptions = {
   lowerBound: numberOption(finite, { default: 0, meaning: 'smallest loss that can be reached' }),
   /** Radius of the L2 ball that all parameters together are projected on, or null. Default: null. */
   maxNorm: maxNormOption,
+  /**
+   * Each element of a gradient is clipped at this magnitude before all else, also an infinite one; or
+   * null. Default: null.
+   */
+  maxGradientValue: maxGradientValueOption,
   /** Velocities average gradients instead of steps. Default: false. */
   adjustedMomentum: flagOption({ default: false, meaning: 'velocities average gradients' }),
 };
@@ -46,5 +52,5 @@ export function aliGStep(owner: string, given: FusedAliGStepSettings): RuleStep 
   const values = completeValues(owner, { ...given }, aliGStepOptions, true);
   const settings = float32Values(aliGStepOptions, values);
   const rule = aliGRule(settings.momentum, values.adjustedMomentum);
-  return stepOfOneGroup(rule, settings, settings, settings.maxNorm);
+  return stepOfOneGroup(rule, settings, settings, settings);
 }

@@ -99,8 +99,8 @@ function stepOverVariables(options: TensorStepOptions, ruleStep: RuleStep): Step
  * stay as they were.
  *
  * The loss must be the one at the current parameters that the gradients belong to. Defaults:
- * maxLearningRate null, momentum 0, epsilon 1e-5, lowerBound 0, maxNorm null, adjustedMomentum
- * false.
+ * maxLearningRate null, momentum 0, epsilon 1e-5, lowerBound 0, maxNorm null, maxGradientValue null,
+ * adjustedMomentum false.
  *
  * @returns what the step did; `engine` names the implementation that served.
  * @throws TypeError, RangeError or Error for bad arguments and {@link NonFiniteError} where the

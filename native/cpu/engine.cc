@@ -100,6 +100,7 @@ ChunkArguments CpuStep::argumentsOf(const Chunk& chunk) const {
     arguments.newState[k] = tensor.newState[k] + chunk.offset;
   }
   arguments.size = chunk.size;
+  arguments.maxGradientValue = input_.header.maxGradientValue;
   return arguments;
 }
 
@@ -126,7 +127,8 @@ void CpuStep::measure(const ErasedStep& step, double* sums) {
       ruleKernels_.measure(measuring.data() + tensor.group * rule.measuringBytes,
                            argumentsOf(chunk), own);
     } else {
-      own[0] = kernels_.sumOfSquares(tensor.gradient + chunk.offset, chunk.size);
+      own[0] = kernels_.sumOfGradientSquares(tensor.gradient + chunk.offset, chunk.size,
+                                             input_.header.maxGradientValue);
     }
     for (std::size_t k = 0; k < sumCount; ++k) {
       ofChunks[k][chunk.gradientChunk] = factors[tensor.group * sumCount + k] * own[k];

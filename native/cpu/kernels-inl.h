@@ -4,6 +4,7 @@
 // function must not be merged by the linker.
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #if defined(__SSE2__)
@@ -13,6 +14,7 @@
 #include "cpu/kernels.h"
 #include "engine/sum.h"
 #include "rules/all.h"
+#include "rules/clip.h"
 
 // The arrays of a loop may be the same (in place) but never overlap otherwise, so that its elements
 // are independent.
@@ -62,7 +64,9 @@ void forEachBlock(std::size_t count, const Work& work) {
   if (begin < count) work(begin, count - begin);
 }
 
-double sumOfSquares(const float* values, std::size_t size) {
+// The sum of the squares that `square` makes of values.
+template <class Square>
+double sumOf(const Square& square, const float* values, std::size_t size) {
   alignas(64) double lanes[kLaneCount];
   const std::size_t reached = size < kRow ? size : kRow;
   std::size_t start = 0;
@@ -70,13 +74,13 @@ double sumOfSquares(const float* values, std::size_t size) {
   // element in cache (AVX-512). The order of additions in a lane stays that of the rows.
   if (size >= 4 * kRow) {
     for (std::size_t lane = 0; lane < kRow; ++lane) {
-      lanes[lane] = ((squareOf(values[lane]) + squareOf(values[lane + kRow])) +
-                     squareOf(values[lane + 2 * kRow])) +
-                    squareOf(values[lane + 3 * kRow]);
+      lanes[lane] =
+          ((square(values[lane]) + square(values[lane + kRow])) + square(values[lane + 2 * kRow])) +
+          square(values[lane + 3 * kRow]);
     }
     start = 4 * kRow;
   } else {
-    for (std::size_t lane = 0; lane < reached; ++lane) lanes[lane] = squareOf(values[lane]);
+    for (std::size_t lane = 0; lane < reached; ++lane) lanes[lane] = square(values[lane]);
     start = reached;
   }
   for (; start + 4 * kRow <= size; start += 4 * kRow) {
@@ -86,19 +90,29 @@ double sumOfSquares(const float* values, std::size_t size) {
         fetchBlock<Fetch::kRead>(row + next * kRow + block);
       }
       for (std::size_t lane = block; lane < block + kBlock; ++lane) {
-        lanes[lane] = (((lanes[lane] + squareOf(row[lane])) + squareOf(row[lane + kRow])) +
-                       squareOf(row[lane + 2 * kRow])) +
-                      squareOf(row[lane + 3 * kRow]);
+        lanes[lane] = (((lanes[lane] + square(row[lane])) + square(row[lane + kRow])) +
+                       square(row[lane + 2 * kRow])) +
+                      square(row[lane + 3 * kRow]);
       }
     }
   }
   while (start < size) {
     const std::size_t count = size - start < kRow ? size - start : kRow;
     const float* row = values + start;
-    for (std::size_t lane = 0; lane < count; ++lane) lanes[lane] += squareOf(row[lane]);
+    for (std::size_t lane = 0; lane < count; ++lane) lanes[lane] += square(row[lane]);
     start += count;
   }
   return addLanes(lanes, reached);
+}
+
+double sumOfSquares(const float* values, std::size_t size) {
+  return sumOf([](float value) { return squareOf(value); }, values, size);
+}
+
+double sumOfGradientSquares(const float* gradient, std::size_t size, float maxGradientValue) {
+  if (!std::isfinite(maxGradientValue)) return sumOfSquares(gradient, size);
+  const auto square = [=](float value) { return squareOf(clipped(value, maxGradientValue)); };
+  return sumOf(square, gradient, size);
 }
 
 // Copies past the caches; target is aligned to 64 bytes.
@@ -131,7 +145,8 @@ void measureChunk(const void* measuring, const ChunkArguments& chunk, double* su
   constexpr int kTerms = Rule::kSums - 1;
   alignas(64) double lanes[kTerms][kLaneCount];
   const auto local = *static_cast<const typename Rule::Measuring*>(measuring);
-  sums[0] = sumOfSquares(chunk.gradient, chunk.size);
+  const float most = chunk.maxGradientValue;
+  sums[0] = sumOfGradientSquares(chunk.gradient, chunk.size, most);
   const std::size_t reached = chunk.size < kRow ? chunk.size : kRow;
   for (auto& list : lanes) {
     for (std::size_t lane = 0; lane < reached; ++lane) list[lane] = 0.0;
@@ -151,7 +166,7 @@ void measureChunk(const void* measuring, const ChunkArguments& chunk, double* su
         float values[Rule::kStates > 0 ? Rule::kStates : 1] = {};
         for (int k = 0; k < Rule::kStates; ++k) values[k] = state.of[k][i];
         Term terms[kTerms];
-        Rule::measure(local, gradient[i], parameter[i], values, terms);
+        Rule::measure(local, clipped(gradient[i], most), parameter[i], values, terms);
         for (int k = 0; k < kTerms; ++k) {
           lanes[k][i] += static_cast<double>(terms[k].first) * static_cast<double>(terms[k].second);
         }
@@ -166,6 +181,7 @@ void measureChunk(const void* measuring, const ChunkArguments& chunk, double* su
 template <class Rule, Place kPlace, std::size_t kRows>
 void updateRows(const typename Rule::Coefficients& coefficients, const ChunkArguments& chunk,
                 std::size_t start, std::size_t count, double* lanes) {
+  const float most = chunk.maxGradientValue;
   forEachBlock(count, [&](std::size_t begin, std::size_t length) {
     alignas(64) float staged[kRows][kBlock];
     const float* updated[kRows];
@@ -189,7 +205,7 @@ void updateRows(const typename Rule::Coefficients& coefficients, const ChunkArgu
         float w = parameter[i];
         float values[Rule::kStates > 0 ? Rule::kStates : 1] = {};
         for (int k = 0; k < Rule::kStates; ++k) values[k] = state.of[k][i];
-        Rule::update(coefficients, gradient[i], w, values);
+        Rule::update(coefficients, clipped(gradient[i], most), w, values);
         for (int k = 0; k < Rule::kStates; ++k) newState.of[k][i] = values[k];
         newParameter[i] = w;
       }
@@ -264,6 +280,7 @@ constexpr RuleKernels kRuleKernels[] = {TFJS_ALIG_RULES(TFJS_ALIG_KERNELS_OF)};
 }  // namespace
 
 extern const Kernels TFJS_ALIG_KERNELS;
-const Kernels TFJS_ALIG_KERNELS = {TFJS_ALIG_INSTRUCTION_SET, sumOfSquares, scale, kRuleKernels};
+const Kernels TFJS_ALIG_KERNELS = {TFJS_ALIG_INSTRUCTION_SET, sumOfSquares, sumOfGradientSquares,
+                                   scale, kRuleKernels};
 
 }  // namespace tfjs_alig

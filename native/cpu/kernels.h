@@ -23,6 +23,7 @@ struct ChunkArguments {
   const float* state[kMostStates];
   float* newState[kMostStates];
   std::size_t size;  // at most kChunkSize
+  float maxGradientValue;
 };
 
 // The loops of one rule.
@@ -36,6 +37,8 @@ struct RuleKernels {
 struct Kernels {
   const char* instructionSet;
   double (*sumOfSquares)(const float* values, std::size_t size);
+  // Of a gradient, clipped by value.
+  double (*sumOfGradientSquares)(const float* gradient, std::size_t size, float maxGradientValue);
   // result = scale * values
   void (*scale)(float scale, const float* values, float* result, std::size_t size);
   const RuleKernels* rules;  // in the order of rules/all.h

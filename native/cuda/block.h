@@ -20,6 +20,7 @@
 
 #include "cuda/table.h"
 #include "engine/sum.h"
+#include "rules/clip.h"
 
 // The checks of native/test compile with 64.
 #if !defined(TFJS_ALIG_CUDA_BLOCK)
@@ -190,6 +191,15 @@ __device__ __forceinline__ void addSquares(double* lanes, const Quad& quad, Exte
   for (unsigned i = 0; i < kQuad; ++i) {
     if (has(extent, i)) addProduct(lanes[i], quad.of[i], quad.of[i]);
   }
+}
+
+template <class Extent>
+__device__ __forceinline__ Quad loadGradient(const float* from, float maxGradientValue,
+                                             Extent extent) {
+  Quad quad = loadQuad(from, extent);
+#pragma unroll
+  for (float& value : quad.of) value = clipped(value, maxGradientValue);
+  return quad;
 }
 
 // The chunk of this block: its tensor, and where in it.

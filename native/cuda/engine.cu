@@ -208,14 +208,15 @@ void CudaEngine::step(const CudaStepArguments& arguments) {
   sums_.reserve(lists * upload.chunks, stream_);
   shorterSums_.reserve(lists * chunksOf(upload.chunks), stream_);
 
+  const float maxGradientValue = input.header.maxGradientValue;
   if (upload.gradientChunks > 0) {
     const dim3 blocks = gridOf(upload.gradientChunks);
     if (kernels.measure) {
       launch("measuring the gradients", blocks, stream_, kernels.measure, upload.table,
-             upload.entries, upload.groups, sums_.data());
+             upload.entries, upload.groups, maxGradientValue, sums_.data());
     } else {
       launch("measuring the gradients", blocks, stream_, measureGradients, upload.table,
-             upload.entries, sums_.data());
+             upload.entries, maxGradientValue, sums_.data());
     }
   }
   const Sums measured = shorten(upload.gradientChunks, input.rule->sums);
@@ -226,7 +227,8 @@ void CudaEngine::step(const CudaStepArguments& arguments) {
          state_.data(), arguments.result);
   if (upload.chunks > 0) {
     launch("updating the parameters", gridOf(upload.chunks), stream_, kernels.update, upload.table,
-           upload.entries, upload.groups.coefficients, state_.data(), sums_.data());
+           upload.entries, upload.groups.coefficients, maxGradientValue, state_.data(),
+           sums_.data());
   }
   const Sums squaredParameters = shorten(upload.chunks, 1);
   launch("deciding the projection", gridOf(1), stream_, completeReport, squaredParameters.values,

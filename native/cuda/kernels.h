@@ -12,14 +12,15 @@ namespace tfjs_alig {
 // Measure, where |g|^2 is all: the sum of squares of each chunk of a gradient. One block a gradient
 // chunk.
 static __global__ void __launch_bounds__(kBlock)
-    measureGradients(const TableEntry* table, std::size_t count, double* sums) {
+    measureGradients(const TableEntry* table, std::size_t count, float maxGradientValue,
+                     double* sums) {
   const ChunkPlace chunk = findChunk<&TableEntry::firstGradientChunk>(table, count);
   const float* gradient = asGlobal(chunk.tensor->gradient) + chunk.offset;
   Lanes lanes = {};
-  forEachQuad<kRowsOfOneArray>(chunk.size, isAligned(gradient),
-                               [&](int quad, unsigned i, auto extent) {
-                                 addSquares(lanes.of[quad], loadQuad(gradient + i, extent), extent);
-                               });
+  forEachQuad<kRowsOfOneArray>(
+      chunk.size, isAligned(gradient), [&](int quad, unsigned i, auto extent) {
+        addSquares(lanes.of[quad], loadGradient(gradient + i, maxGradientValue, extent), extent);
+      });
   const double sum = addLanes(lanes);
   if (threadIdx.x == 0) sums[blockIdx.x] = sum;
 }

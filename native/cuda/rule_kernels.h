@@ -46,13 +46,14 @@ struct DecideArguments {
 struct RuleKernels {
   // The rule's sums of each chunk of a gradient, one block a gradient chunk: `sums` gets a list for
   // each sum. Null where |g|^2 is the only one.
-  void (*measure)(const TableEntry* table, std::size_t count, GroupsOnGpu groups, double* sums);
+  void (*measure)(const TableEntry* table, std::size_t count, GroupsOnGpu groups,
+                  float maxGradientValue, double* sums);
   // Decides, in one block.
   void (*decide)(DecideArguments arguments, StepState* state, StepResult* result);
   // New parameters and state, and the sum of squares of each chunk of the new parameters. One block
   // a chunk. A refused step treats each tensor as one without gradient.
   void (*update)(const TableEntry* table, std::size_t count, const void* coefficients,
-                 const StepState* state, double* sums);
+                 float maxGradientValue, const StepState* state, double* sums);
 };
 
 // In the order of rules/all.h.

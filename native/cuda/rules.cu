@@ -65,7 +65,8 @@ struct StatePointers {
 
 template <class Rule>
 __global__ void __launch_bounds__(kBlock)
-    measureTerms(const TableEntry* table, std::size_t count, GroupsOnGpu groups, double* sums) {
+    measureTerms(const TableEntry* table, std::size_t count, GroupsOnGpu groups,
+                 float maxGradientValue, double* sums) {
   constexpr int kTerms = Rule::kSums - 1;
   const ChunkPlace chunk = findChunk<&TableEntry::firstGradientChunk>(table, count);
   const TableEntry& tensor = *chunk.tensor;
@@ -77,7 +78,7 @@ __global__ void __launch_bounds__(kBlock)
   const bool aligned = isAligned(gradient) && isAligned(parameter) && state.aligned();
   Lanes lanes[Rule::kSums] = {};
   forEachQuad<kRowsOfRule>(chunk.size, aligned, [&](int quad, unsigned i, auto extent) {
-    const Quad g = loadQuad(gradient + i, extent);
+    const Quad g = loadGradient(gradient + i, maxGradientValue, extent);
     const Quad w = loadQuad(parameter + i, extent);
     const StateQuads<Rule> states = state.load(i, extent);
     addSquares(lanes[0].of[quad], g, extent);
@@ -148,7 +149,8 @@ __device__ __forceinline__ void keepChunk(const float* values, float* newValues,
 
 template <class Rule>
 __device__ __forceinline__ void updateChunk(const typename Rule::Coefficients& coefficients,
-                                            const ChunkPlace& chunk, Lanes& lanes) {
+                                            const ChunkPlace& chunk, float maxGradientValue,
+                                            Lanes& lanes) {
   const TableEntry& tensor = *chunk.tensor;
   const float* gradient = asGlobal(tensor.gradient) + chunk.offset;
   const float* parameter = asGlobal(tensor.parameter) + chunk.offset;
@@ -158,7 +160,7 @@ __device__ __forceinline__ void updateChunk(const typename Rule::Coefficients& c
   const bool aligned = isAligned(gradient) && isAligned(parameter) && isAligned(newParameter) &&
                        state.aligned() && newState.aligned();
   forEachQuad<kRowsOfRule>(chunk.size, aligned, [&](int quad, unsigned i, auto extent) {
-    const Quad g = loadQuad(gradient + i, extent);
+    const Quad g = loadGradient(gradient + i, maxGradientValue, extent);
     Quad w = loadQuad(parameter + i, extent);
     StateQuads<Rule> states = state.load(i, extent);
 #pragma unroll
@@ -177,13 +179,13 @@ __device__ __forceinline__ void updateChunk(const typename Rule::Coefficients& c
 template <class Rule>
 __global__ void __launch_bounds__(kBlock)
     updateParameters(const TableEntry* table, std::size_t count, const void* coefficients,
-                     const StepState* state, double* sums) {
+                     float maxGradientValue, const StepState* state, double* sums) {
   const ChunkPlace chunk = findChunk<&TableEntry::firstChunk>(table, count);
   const TableEntry& tensor = *chunk.tensor;
   Lanes lanes = {};
   if (tensor.gradient && !state->refused) {
     const auto own = static_cast<const typename Rule::Coefficients*>(coefficients)[tensor.group];
-    updateChunk<Rule>(own, chunk, lanes);
+    updateChunk<Rule>(own, chunk, maxGradientValue, lanes);
   } else {
     keepChunk(asGlobal(tensor.parameter) + chunk.offset,
               asGlobal(tensor.newParameter) + chunk.offset, chunk.size, lanes);

@@ -21,6 +21,8 @@ struct StepInput {
     std::int32_t stepNumber;  // t, from 1
     L2Ball ball;
     std::int32_t groupCount;
+    float maxGradientValue;  // infinity: gradients are not clipped by value
+    std::int32_t unused;     // the scalars are doubles
     Scalars scalars;
   };
 
@@ -32,7 +34,7 @@ struct StepInput {
   int groupCount() const { return header.groupCount; }
 };
 constexpr std::size_t kHeaderWords = sizeof(StepInput::Header) / sizeof(float);
-static_assert(kHeaderWords == 12, "as lib/rules/rule-step.ts writes it");
+static_assert(kHeaderWords == 14, "as lib/rules/rule-step.ts writes it");
 
 // Reads `words`, which the result points into. Throws std::invalid_argument where they do not fit.
 inline StepInput readStepInput(const void* words, std::size_t count) {

@@ -51,6 +51,7 @@ void readStep(const std::vector<std::int32_t>& words, Case& each) {
   each.settings.assign(floats + kHeaderWords, group);
   each.scalars = input.header.scalars;
   each.maxNorm = input.header.ball.radius;
+  each.maxGradientValue = input.header.maxGradientValue;
   for (int i = 0; i < input.groupCount(); ++i, group += groupWords) {
     GroupCase& read = each.groups.emplace_back();
     // The last word is the step number.
@@ -214,6 +215,7 @@ Array inputOf(const Case& each, std::size_t step, const Scalars& scalars) {
   header.rule = static_cast<std::int32_t>(each.rule);
   header.stepNumber = each.stepNumber + stepsBefore;
   header.ball = {each.maxNorm};
+  header.maxGradientValue = each.maxGradientValue;
   header.groupCount = static_cast<std::int32_t>(each.groups.size());
   header.scalars = scalars;
   Array words(kHeaderWords);

@@ -73,6 +73,7 @@ struct Case {
   std::vector<int> nonNegativeStates = {};
   Scales scales = {};
   float maxNorm = kInfinity;
+  float maxGradientValue = kInfinity;
   float loss = 0.7f;
   std::vector<std::size_t> withoutGradient = {};
   // Put into the middle of the last gradient, parameter or array of state.

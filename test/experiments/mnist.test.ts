@@ -269,8 +269,8 @@ test('every optimiser can be made with the hyper-parameters that it is said to h
     const own = hyperParametersOf(name);
     const required = Object.keys(own).filter((each) => own[each]!.required);
     for (const [each, { kind, choices, range }] of Object.entries(own)) {
-      const number = range?.atLeast === 1 ? 2 : 0.5;
-      const value = kind === 'number' ? number : kind === 'flag' ? false : choices![0];
+      const number = range?.atLeast === 1 || range?.whole ? 2 : 0.5;
+      const value = kind === 'number' ? number : kind === 'flag' ? false : choices!.at(-1);
       const optimizer = createOptimizer(name, {
         ...(name === 'sps' && { variant: 'constant' }),
         ...(name === 'polyak' || name === 'obermanprazeres' ? { objective: () => 1 } : {}),

@@ -28,6 +28,7 @@ const settings = fc.record({
   epsilon: fc.constantFrom(0, 1e-5),
   lowerBound: fc.constantFrom(0, -1),
   maxNorm: fc.constantFrom(null, 1e-30, 1, 1e30),
+  maxGradientValue: fc.constantFrom(null, 0.5),
   adjustedMomentum: fc.boolean(),
 });
 

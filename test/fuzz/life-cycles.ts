@@ -69,7 +69,10 @@ class Model {
   scalars = new Float64Array(MOST_SCALARS);
   constrained = false;
 
-  constructor(readonly maxNorm: number) {}
+  constructor(
+    readonly maxNorm: number,
+    readonly maxGradientValue: number,
+  ) {}
 
   get slots(): Entry[] {
     return this.entries.filter(({ state }) => state !== null);
@@ -211,8 +214,8 @@ function expectedStep(
   if (named.every((entry) => !gradients.get(entry))) return null;
   const copies = new Map(named.map((entry) => [entry, entry.values.slice()]));
   const valuesOf = (entries: readonly Entry[]) => entries.map((entry) => copies.get(entry)!);
-  const { maxNorm } = model;
-  const common = { rule, maxNorm, scalars: model.scalars };
+  const { maxNorm, maxGradientValue, scalars } = model;
+  const common = { rule, maxNorm, maxGradientValue, scalars };
   if (!model.constrained && maxNorm !== Infinity) {
     referenceStep(
       valuesOf(named),
@@ -404,22 +407,28 @@ const commands = fc.commands(
 export const lifeCycles = fc.asyncProperty(
   fc.constantFrom(...cases),
   fc.constantFrom(Infinity, 1),
+  fc.constantFrom(Infinity, 0.5),
   fc.boolean(),
   commands,
-  async ([name, options, own], maxNorm, grouped, life) => {
+  async ([name, options, own], maxNorm, maxGradientValue, grouped, life) => {
     await useBackend('tensorflow');
     const before = tf.memory().numTensors;
-    const radius = maxNorm === Infinity ? null : maxNorm;
+    const bound = (value: number) => (value === Infinity ? null : value);
+    const radius = bound(maxNorm);
     const constraint =
       name === 'alig' ? { maxNorm: radius } : { constraint: radius && l2Ball(radius) };
     const groups = own && grouped ? { groups: [{ variables: [ofGroup], ...own }] } : {};
-    const optimizer = createOptimizer(name, { ...options, ...constraint, ...groups } as never);
+    const given = { ...options, ...constraint, ...groups };
+    const optimizer = createOptimizer(name, {
+      ...given,
+      maxGradientValue: bound(maxGradientValue),
+    } as never);
     const real = new Real(optimizer as unknown as Optimizer);
     // A group has to name a variable that is there.
     const named = tf.tidy(() => tf.variable(tf.scalar(0), false, 'fuzz/group'));
     real.variables.set('fuzz/group', named);
     try {
-      await fc.asyncModelRun(() => ({ model: new Model(maxNorm), real }), life);
+      await fc.asyncModelRun(() => ({ model: new Model(maxNorm, maxGradientValue), real }), life);
     } finally {
       real.optimizer.dispose();
       for (const variable of real.variables.values()) variable.dispose();

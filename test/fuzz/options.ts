@@ -27,6 +27,7 @@ export const classes = [
 const names = [
   ...['maxLearningRate', 'learningRate', 'momentum', 'epsilon', 'lowerBound', 'adjustedMomentum'],
   ...['weightDecay', 'beta1', 'beta2', 'amsgrad', 'nesterov', 'dampening', 'maxGradientNorm'],
+  ...['maxGradientValue', 'normScope'],
   ...['constraint', 'groups', 'onNonFinite', 'maxSkippedSteps', 'objective', 'optimalValue'],
   ...['variant', 'maxStepSize', 'gamma', 'batchesPerEpoch', 'fraction', 'biasCorrection', 'lr'],
 ];

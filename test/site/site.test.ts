@@ -6,7 +6,7 @@ import { dirname, join, normalize, sep } from 'node:path';
 import { promisify } from 'node:util';
 import { optimizers } from '../../lib/index.js';
 import { titleOf, readGuides } from '../../site/guides.js';
-import { makeSite } from '../../site/reference.js';
+import { makeSite } from '../../site/make.js';
 import { packageRoot, temporaryFolder } from '../platform/folders.js';
 import { brokenLinks, relativeLinks } from './links.js';
 

@@ -10,6 +10,8 @@ type Change = Omit<Row, 'sizes'> &
 
 /** Smaller than the norm of any case's parameters but those of denormal numbers. */
 const maxNorm = 0.5;
+/** Smaller than seven of ten elements of gradients between -1 and 1. */
+const maxGradientValue = 0.3;
 const scalars = [0.3, 0.02, 0.1];
 
 /** Of numbers that are finite. `one`: a single group; the others have all. */
@@ -19,6 +21,7 @@ function finiteCases({ groups, settings }: RuleForm): Change[] {
     { title: 'from the first step', of: one, steps: 4 },
     { title: 'groups', of: { scalars } },
     { title: 'the ball active', of: { ...one, maxNorm } },
+    { title: 'clipped by value', of: { ...one, maxGradientValue } },
     { title: 'tensors without gradient, projected', of: { maxNorm }, withoutGradient: [0, 2] },
     { title: 'all gradients 0', gradientScale: 0 },
     {
@@ -77,6 +80,11 @@ function refusedCases({ rule }: RuleForm): Change[] {
       title: 'tensors without gradient, an infinite gradient',
       gradientFlaw: Infinity,
       withoutGradient: [1],
+    },
+    {
+      title: 'a gradient that is not a number, clipped by value',
+      gradientFlaw: NaN,
+      of: { maxGradientValue },
     },
     { title: 'a gradient that is not a number, projected', gradientFlaw: NaN, of: { maxNorm } },
     { title: 'a loss that is not a number', loss: NaN, withoutGradient: [0] },

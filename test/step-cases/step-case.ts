@@ -59,6 +59,7 @@ export function aliGCase({
     lowerBound: 0,
     adjustedMomentum: false,
     maxNorm: null,
+    maxGradientValue: null,
     ...settings,
   });
   return { ...usual, ...row, step, tries: 'engine' };
@@ -70,6 +71,7 @@ export interface RuleSettings {
   readonly settings: Numbers;
   readonly groups: readonly Numbers[];
   readonly maxNorm?: number;
+  readonly maxGradientValue?: number;
   /** Of the rule's scalars, where they are not 0. */
   readonly scalars?: readonly number[];
 }
@@ -95,6 +97,7 @@ export function ruleCase(row: Row, of: RuleSettings): StepCase {
     stepNumber: Math.max(...groups.map(({ stepNumber }) => stepNumber)),
     scalars,
     maxNorm: Math.fround(of.maxNorm ?? Infinity),
+    maxGradientValue: Math.fround(of.maxGradientValue ?? Infinity),
   };
   return { ...usual, ...row, step, tries: 'rule' };
 }

@@ -2,6 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { format } from 'prettier';
+import { commonOptions } from '../../lib/optimizers/common-options.js';
 import { optimizers, type AnyOption, type Description } from '../../lib/index.js';
 
 const page = new URL('../../../docs/optimisers.md', import.meta.url);
@@ -9,6 +10,11 @@ const page = new URL('../../../docs/optimisers.md', import.meta.url);
 const descriptions: readonly Description[] = Object.values(optimizers).map(
   ({ description }) => description as unknown as Description,
 );
+
+/** The options of an optimiser: its own, then those of all. */
+function optionsOf({ options }: Description): Readonly<Record<string, AnyOption>> {
+  return { ...options, ...commonOptions };
+}
 
 /** A text as it stands in a cell. */
 function cell(text: string): string {
@@ -58,13 +64,14 @@ function namesBy(
 }
 
 function optionTable(): string {
-  const names = new Set(descriptions.flatMap(({ options }) => Object.keys(options)));
+  const names = new Set(descriptions.flatMap((each) => Object.keys(optionsOf(each))));
   return table(
     ['Option', 'Of', 'It is', 'Range', 'Default', 'Symbol', 'Changes', 'Groups'],
     [...names].map((name) => {
-      const owners = descriptions.flatMap(({ name: owner, options }) =>
-        options[name] ? [[owner, options[name]] as const] : [],
-      );
+      const owners = descriptions.flatMap((each) => {
+        const option = optionsOf(each)[name];
+        return option ? [[each.name, option] as const] : [];
+      });
       const yes = (trait: 'changes' | 'ofGroup') =>
         namesBy(owners, (option) => (option[trait] ? 'yes' : 'no'));
       return [
