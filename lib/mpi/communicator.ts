@@ -79,10 +79,13 @@ export interface AgreedStep {
  * was changed.
  */
 export interface StepExchange {
+  /**
+   * Runs what makes a step. Where that fails on this rank before it has met the others, they get an error
+   * that says so in place of the step.
+   */
+  step<Result>(make: () => Result): Result;
   /** Before a step: compares what the ranks are about to do. */
   agree(step: RankStep): AgreedStep;
-  /** In place of {@link agree} on a rank where the step failed before it. Does not throw. */
-  refuse(error: unknown): void;
   /** Averages over the ranks, element by element in rank order. */
   average(own: readonly Float32Array[], results: readonly Float32Array[]): void;
   /** Overwrites the arrays with those of rank 0; `agreement` as {@link RankStep} has it. */

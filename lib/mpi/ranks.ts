@@ -74,6 +74,10 @@ export class Ranks implements Communicator, StepExchange {
   private busy: string | null = null;
   private queue: Promise<unknown> = Promise.resolve();
   private left = false;
+  /** A step is being made. */
+  private stepping = false;
+  /** How often the ranks have met for a step, apart from what has been broadcast before it. */
+  private meetings = 0;
   /** An exchange has failed for want of messages: MPI is not to be waited for any more. */
   private broken = false;
   private seconds: number;
@@ -106,7 +110,7 @@ export class Ranks implements Communicator, StepExchange {
 
   /** Compares the versions of the package; the first exchange of all ranks. */
   start(version: string): void {
-    const records = this.met('starts', packRecord('starts', { text: version }));
+    const records = this.meet('starts', packRecord('starts', { text: version }));
     const other = records.findIndex(({ text }) => text !== records[0]!.text);
     if (other === -1) return;
     throw new Error(
@@ -117,7 +121,7 @@ export class Ranks implements Communicator, StepExchange {
 
   barrier(): Promise<void> {
     return this.later('barrier()', async () => {
-      await this.metLater('calls barrier()', {});
+      await this.meetLater('calls barrier()', {});
     });
   }
 
@@ -137,7 +141,7 @@ export class Ranks implements Communicator, StepExchange {
     }
     return this.later('broadcast()', async () => {
       const agreement = { root, type: values.constructor.name, length: values.length };
-      await this.metLater('calls broadcast()', agreement);
+      await this.meetLater('calls broadcast()', agreement);
       const bytes = await this.guarded(() =>
         this.addon.mpiBroadcastLater(bytesOf(values), root, this.seconds),
       );
@@ -157,7 +161,7 @@ export class Ranks implements Communicator, StepExchange {
     return this.later('sum()', async () => {
       const doubles = array instanceof Float64Array;
       const agreement = { type: array.constructor.name, length: array.length };
-      await this.metLater('calls sum()', agreement);
+      await this.meetLater('calls sum()', agreement);
       const bytes = await this.guarded(() =>
         this.addon.mpiSumLater(bytesOf(array), doubles, this.seconds),
       );
@@ -183,12 +187,28 @@ export class Ranks implements Communicator, StepExchange {
     if (!this.broken) this.addon.mpiFinalize();
   }
 
+  step<Result>(make: () => Result): Result {
+    // minimize calls applyGradients.
+    if (this.stepping) return make();
+    this.stepping = true;
+    const before = this.meetings;
+    try {
+      return make();
+    } catch (error) {
+      if (this.meetings === before) this.refuse(error);
+      throw error;
+    } finally {
+      this.stepping = false;
+    }
+  }
+
   agree({ stepNumber, loss, agreement, without }: RankStep): AgreedStep {
     const content = { step: stepNumber, ...agreement() };
     const text = without.length > 0 ? JSON.stringify(without) : '';
     const digest = digestOf(JSON.stringify(content));
     const record = packRecord('makes a step', { number: stepNumber, loss, digest, text });
-    const records = this.met('makes a step', record);
+    this.meetings++;
+    const records = this.meet('makes a step', record);
     this.compare(records, content);
     const lists = this.wholeTexts(records, text).map(
       (each) => new Set(each === '' ? [] : (JSON.parse(each) as number[])),
@@ -201,16 +221,6 @@ export class Ranks implements Communicator, StepExchange {
     };
   }
 
-  refuse(error: unknown): void {
-    if (this.end !== null || this.busy !== null) return;
-    const kind = 'has failed in its step';
-    try {
-      this.records(packRecord(kind, { text: messageOf(error) }));
-    } catch {
-      // The error that made this rank fail is what its user needs.
-    }
-  }
-
   average(own: readonly Float32Array[], results: readonly Float32Array[]): void {
     this.guardedNow(() => {
       this.addon.mpiAverage(own, results, this.size, this.seconds);
@@ -221,16 +231,28 @@ export class Ranks implements Communicator, StepExchange {
     const kind = 'broadcasts its parameters';
     const content = { ...agreement(), bytes: arrays.map(({ byteLength }) => byteLength) };
     const digest = digestOf(JSON.stringify(content));
-    this.compare(this.met(kind, packRecord(kind, { digest })), content);
+    this.meetings++;
+    this.compare(this.meet(kind, packRecord(kind, { digest })), content);
     for (const array of arrays) {
       const bytes = bytesOf(array);
       bytes.set(this.guardedNow(() => this.addon.mpiBroadcast(bytes, 0, this.seconds)));
     }
+    this.meetings--;
   }
 
   tell(text: string): string[] {
     const record = packRecord('tells what it has', { text });
-    return this.met('tells what it has', record).map((each) => each.text);
+    return this.meet('tells what it has', record).map((each) => each.text);
+  }
+
+  /** In place of the others' next meeting. */
+  private refuse(error: unknown): void {
+    if (this.end !== null || this.busy !== null) return;
+    try {
+      this.records(packRecord('has failed in its step', { text: messageOf(error) }));
+    } catch {
+      // What its user needs is the error that made this rank fail.
+    }
   }
 
   /** Ends this rank's part, once. */
@@ -304,13 +326,13 @@ export class Ranks implements Communicator, StepExchange {
   }
 
   /** The records of all ranks, which are about to do the same. */
-  private met(kind: RecordKind, record: Uint8Array): RankRecord[] {
+  private meet(kind: RecordKind, record: Uint8Array): RankRecord[] {
     const records = this.records(record);
     this.checkKinds(kind, records);
     return records;
   }
 
-  private async metLater(kind: RecordKind, agreement: Agreement): Promise<void> {
+  private async meetLater(kind: RecordKind, agreement: Agreement): Promise<void> {
     const text = JSON.stringify(agreement);
     const records = unpackRecords(
       await this.guarded(() =>
@@ -351,7 +373,7 @@ export class Ranks implements Communicator, StepExchange {
     const digests = records.map(({ digest }) => String(digest));
     if (digests.every((digest) => digest === digests[0])) return;
     const text = JSON.stringify(own);
-    const lengths = this.met('tells what it has', packRecord('tells what it has', { text }));
+    const lengths = this.meet('tells what it has', packRecord('tells what it has', { text }));
     this.checkTexts(records, this.wholeTexts(lengths, text));
   }
 

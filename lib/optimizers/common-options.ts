@@ -13,10 +13,11 @@ import {
   type RefusedStepOptions,
 } from './refused-steps.js';
 import type { SavedGroups } from './saved-groups.js';
+import { sharedStepDefaults, type SharedStepOptions } from './shared-steps.js';
 
 /** Options that every optimiser has; a group may have settings of its own as `OwnGroup` says. */
 export interface CommonOptions<OwnGroup = ParameterGroup>
-  extends RefusedStepOptions, NormScopeOptions {
+  extends RefusedStepOptions, NormScopeOptions, SharedStepOptions {
   /**
    * The feasible set: `l2Ball(radius)`, which is part of the fused step; `box(lower, upper)`,
    * `nonNegative`, `simplex` or a function of the variables, which are a pass of its own after it;
@@ -42,6 +43,7 @@ const commonDefaults: Required<CommonOptions> = {
   groups: null,
   ...refusedStepDefaults,
   ...normScopeDefaults,
+  ...sharedStepDefaults,
 };
 
 /** All options of an optimiser: its own and those that every one has. */
@@ -77,10 +79,11 @@ export function savedOptions(
   all: AllOptions,
   groups: SavedGroups | null,
 ): serialization.ConfigDict {
-  const { onNonFinite, maxSkippedSteps, normScope, constraint, ...options } = all;
+  const { onNonFinite, maxSkippedSteps, normScope, constraint, ...others } = all;
+  const saved = Object.entries(others).filter(([name]) => !(name in sharedStepDefaults));
   return {
     ...Object.fromEntries(
-      Object.entries(options).map(([name, value]) => [
+      saved.map(([name, value]) => [
         name,
         typeof value === 'function' ? { ...functionMarker } : value,
       ]),
