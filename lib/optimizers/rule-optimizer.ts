@@ -210,10 +210,7 @@ export abstract class RuleOptimizer extends Optimizer {
       // the variables are: to call f again after a projection would take its batch twice.
       if (varList) this.constrainOnce([...new Set(varList)].filter(takesPart));
       else firstProjection.done = true;
-      if (this.sharedSteps.isNew) {
-        const all = varList ?? Object.values(engine().registeredVariables);
-        this.sharedSteps.shareParameters([...new Set(all)].filter(takesPart));
-      }
+      this.shareParameters(varList);
       this.statistics.remember();
       return applyComputed(this, this.computeGradients(f, varList), returnCost, varList);
     } catch (error) {
@@ -438,6 +435,19 @@ export abstract class RuleOptimizer extends Optimizer {
       if (!taken) this.state.remove(added);
       if (loss !== givenLoss) dispose(loss);
     }
+  }
+
+  /**
+   * With a communicator, before the first step: gives the variables the values of rank 0, which `minimize`
+   * does by itself. Nothing after that. To be called on all ranks.
+   *
+   * @param variables Default: all trainable ones.
+   * @throws Error where the ranks have other variables; nothing was changed then.
+   */
+  shareParameters(variables?: readonly Variable[]): void {
+    if (!this.sharedSteps.isNew) return;
+    const all = variables ?? Object.values(engine().registeredVariables);
+    this.sharedSteps.shareParameters([...new Set(all)].filter(takesPart));
   }
 
   /** Takes over state, numbers of steps and parameters of rank 0. */

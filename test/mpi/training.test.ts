@@ -2,6 +2,7 @@
 import test from 'ava';
 import { missingMpi, runRanks } from '../support/mpirun.js';
 import { testsThatNeed } from '../support/needs.js';
+import { simulatedGpu, simulatedLibrary } from '../support/simulated-cuda.js';
 
 const withMpi = testsThatNeed('MPI', missingMpi());
 
@@ -63,6 +64,20 @@ for (const size of [2, 3]) {
     },
   );
 }
+
+const simulated = missingMpi() === undefined ? await simulatedLibrary() : { missing: 'MPI' };
+
+testsThatNeed(simulatedGpu, 'missing' in simulated ? simulated.missing : undefined)(
+  'steps over device buffers on 2 ranks have the bits of one process',
+  async (t) => {
+    const { path } = simulated as { path: string };
+    const { told, exitCode, output } = await runRanks(2, 'fused', ['device'], {
+      TFJS_ALIG_CUDA_LIBRARY: path,
+    });
+    t.is(exitCode, 0, output);
+    for (const rows of told) t.deepEqual(rows, [{ device: true }]);
+  },
+);
 
 test('a communicator that is none is refused', async (t) => {
   const { AliG } = await import('../../lib/index.js');
