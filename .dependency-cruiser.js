@@ -3,6 +3,7 @@ const layers = [
   'lib/values/',
   'lib/options/',
   'lib/platform/',
+  'lib/mpi/',
   'lib/rules/',
   'lib/constraints/',
   'lib/losses/',

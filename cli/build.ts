@@ -15,7 +15,8 @@ async function run(options: readonly string[]): Promise<void> {
 export function buildCommand(): Command {
   return new Command('build')
     .description(
-      'build the native add-on and, where nvcc is found, the CUDA engine, as the install script does',
+      'build the native add-on and, where nvcc is found, the CUDA engine, where mpicxx is found the MPI ' +
+        'engine, as the install script does',
     )
     .argument(
       '[options...]',

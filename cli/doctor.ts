@@ -1,7 +1,13 @@
 import { Command } from 'commander';
 import { installCommand } from '../lib/platform/package-manager.js';
 import type { Diagnosis } from './diagnosis.js';
-import { examine, type BuildDiagnosis, type CudaDiagnosis, type DoctorReport } from './examine.js';
+import {
+  examine,
+  type BuildDiagnosis,
+  type CudaDiagnosis,
+  type DoctorReport,
+  type MpiDiagnosis,
+} from './examine.js';
 
 type Row = readonly [label: string, text: string];
 
@@ -51,6 +57,12 @@ function cudaRows({ nvcc, library, gpus }: CudaDiagnosis): Row[] {
   ];
 }
 
+function mpiRow({ library }: MpiDiagnosis): Row {
+  return library
+    ? diagnosisRow('MPI engine', library, ({ path }) => path)
+    : ['MPI engine', 'not tried: it needs the native add-on'];
+}
+
 /** What the package does to node:util; docs/platforms.md. */
 function utilText({ set, skipped }: DoctorReport['utilFunctions']): string {
   if (skipped) return 'left as it is: TFJS_ALIG_SKIP_UTIL_FUNCTIONS=1';
@@ -76,6 +88,7 @@ function rows(report: DoctorReport): Row[] {
       ].join('\n'),
     ),
     ...cudaRows(report.cuda),
+    mpiRow(report.mpi),
   ];
   for (const { package: found, runtime, registration, noGpu } of report.tensorFlow) {
     const title = `${found.name} ${found.version}`;

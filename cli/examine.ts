@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { findMpiCompiler, mpiPackages, type MpiCompiler } from '#mpi-engine';
 import { headerSource, missingForBuild } from '#node-gyp';
 import { commandLine } from '../lib/platform/package-manager.js';
 import {
@@ -52,6 +53,13 @@ export interface CudaDiagnosis {
   readonly gpus: Diagnosis<{ readonly found: readonly Gpu[] }> | null;
 }
 
+/** The MPI engine and what it needs. */
+export interface MpiDiagnosis {
+  readonly compiler: MpiCompiler;
+  /** The engine's own library, which MPI's compiler builds; null where the add-on fails. */
+  readonly library: Diagnosis<ProbeFindings['mpi']> | null;
+}
+
 /** What a build of the add-on from source takes, which nobody needs whom the prebuilt one serves. */
 export interface BuildDiagnosis {
   readonly compiler: Compiler;
@@ -75,6 +83,7 @@ export interface DoctorReport {
   readonly core: Diagnosis<CoreCopy>;
   readonly addon: Diagnosis<ProbeFindings['addon']>;
   readonly cuda: CudaDiagnosis;
+  readonly mpi: MpiDiagnosis;
   /** One entry for each installed package of tfjs-node and tfjs-node-gpu. */
   readonly tensorFlow: readonly TensorFlowDiagnosis[];
   /** Which engine a step will use, by where its tensors live. */
@@ -171,6 +180,20 @@ async function examineCuda(addonWorks: boolean): Promise<CudaDiagnosis> {
   };
 }
 
+async function examineMpi(addonWorks: boolean): Promise<MpiDiagnosis> {
+  const compiler = findMpiCompiler();
+  if (!addonWorks) return { compiler, library: null };
+  const outcome = await probe('mpi');
+  if (outcome.ok) return { compiler, library: { status: 'works', ...outcome.finding } };
+  const missing = /cannot open shared object file/.test(outcome.problem);
+  const remedy =
+    compiler.command === null
+      ? `install MPI (on Debian and Ubuntu: apt install ${mpiPackages}), then ${buildRemedy()}`
+      : buildRemedy();
+  const { problem } = outcome;
+  return { compiler, library: { status: missing ? 'missing' : 'broken', problem, remedy } };
+}
+
 async function examineTensorFlow(
   found: TensorFlowPackage,
   addonWorks: boolean,
@@ -228,8 +251,9 @@ export async function examine(from: string = process.cwd()): Promise<DoctorRepor
   const core = examineCore(from, packages);
   const addon = await examineAddon();
   const addonWorks = addon.status === 'works';
-  const [cuda, tensorFlow] = await Promise.all([
+  const [cuda, mpi, tensorFlow] = await Promise.all([
     examineCuda(addonWorks),
+    examineMpi(addonWorks),
     Promise.all(packages.map((found) => examineTensorFlow(found, addonWorks))),
   ]);
   const diagnoses = [
@@ -237,6 +261,7 @@ export async function examine(from: string = process.cwd()): Promise<DoctorRepor
     addon,
     cuda.library ?? [],
     cuda.gpus ?? [],
+    mpi.library ?? [],
     ...tensorFlow.flatMap(({ runtime, registration }) => [runtime, registration ?? []]),
   ].flat();
   const healthy = diagnoses.every(({ status }) => status !== 'broken');
@@ -251,6 +276,7 @@ export async function examine(from: string = process.cwd()): Promise<DoctorRepor
     core,
     addon,
     cuda,
+    mpi,
     tensorFlow,
     engines: {
       tensorFlow: tensorFlowEngine(tensorFlow),

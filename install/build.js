@@ -1,4 +1,5 @@
-// Builds the native add-on from binding.gyp, and where nvcc is found the CUDA engine. npm runs it as
+// Builds the native add-on from binding.gyp, and where nvcc is found the CUDA engine, where mpicxx is found
+// the MPI engine. npm runs it as
 // the package's install script, and then it never fails the install: without the add-on the portable
 // engine works, without the CUDA engine the CPU; where the package's prebuilt add-on loads, it compiles
 // none, and where there is a driver and no CUDA engine could be built, it tries the prebuilt one.
@@ -9,6 +10,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildCudaEngine } from './cuda-engine.js';
+import { buildMpiEngine, findMpiCompiler } from './mpi-engine.js';
 import { missingForBuild, nodeGypCommand } from './node-gyp.js';
 import { commandLine } from '../lib/platform/package-manager.js';
 import { explainBuildFailure, findNvcc, logEnd } from './toolchain.js';
@@ -127,6 +129,29 @@ function buildCuda(options) {
 }
 
 /**
+ * Builds the MPI engine into build/mpi, where the add-on looks for it. Returns why it was left out, or
+ * null; throws a BuildError where MPI's compiler is there and the build fails.
+ */
+function buildMpi() {
+  if (process.env.TFJS_ALIG_SKIP_MPI === '1') {
+    return 'TFJS_ALIG_SKIP_MPI=1';
+  }
+  if (process.platform !== 'linux') {
+    return `it is built on Linux alone, and this is ${process.platform}`;
+  }
+  const compiler = findMpiCompiler();
+  if (compiler.command === null) {
+    return compiler.missing;
+  }
+  const folder = join(packageRoot, 'build', 'mpi');
+  const result = buildMpiEngine({ compiler, folder, run: runLogged });
+  if (!result.ok) {
+    throw new BuildError(explainBuildFailure(result.output));
+  }
+  return null;
+}
+
+/**
  * Whether the package's prebuilt CUDA engine works on this machine's GPU: tried in a child process, as
  * a library that does not fit can end it. Returns why it does not, null where it does, undefined where
  * there is none or no driver, as on most machines.
@@ -180,40 +205,51 @@ function tellFailure(part, consequence, error) {
   );
 }
 
-/** Sees to both parts, and returns what the install says of them, in one line. */
+/** Sees to the CUDA engine, and returns what the install says of it: '' where it has nothing to say. */
+async function seeToCuda() {
+  let leftOut;
+  try {
+    leftOut = loggingErrors(() => buildCuda(options));
+    if (leftOut === null) return 'CUDA engine built.';
+  } catch (error) {
+    const problem = await prebuiltCudaProblem();
+    const consequence = problem === null ? 'the prebuilt one works' : 'steps run on the CPU';
+    return tellFailure('CUDA engine', consequence, error);
+  }
+  const problem = await prebuiltCudaProblem();
+  if (problem === null) return 'Prebuilt CUDA engine works.';
+  if (problem !== undefined) {
+    return `The prebuilt CUDA engine does not work: ${problem}. To build one: ${leftOut}.`;
+  }
+  // Most machines have no GPU: the install says nothing of it, and the doctor does.
+  return strict ? `CUDA engine left out: ${leftOut}.` : '';
+}
+
+/** The same for the MPI engine, which most machines have no use for either. */
+function seeToMpi() {
+  try {
+    const leftOut = loggingErrors(buildMpi);
+    if (leftOut === null) return 'MPI engine built.';
+    return strict ? `MPI engine left out: ${leftOut}.` : '';
+  } catch (error) {
+    return tellFailure('MPI engine', 'tfjs-alig/mpi cannot be used', error);
+  }
+}
+
+/** Sees to all parts, and returns what the install says of them, in one line. */
 async function build() {
-  let addon = 'native add-on built';
+  let addon = 'native add-on built.';
   try {
     openLog();
     if (!strict && !isClone && (await prebuiltServes())) {
-      addon = 'prebuilt native add-on works';
+      addon = 'prebuilt native add-on works.';
     } else {
       loggingErrors(buildAddon);
     }
   } catch (error) {
     return tellFailure('native add-on', 'slower engines will be used', error);
   }
-  let leftOut;
-  try {
-    leftOut = loggingErrors(() => buildCuda(options));
-    if (leftOut === null) {
-      return `${addon}, CUDA engine built.`;
-    }
-  } catch (error) {
-    const problem = await prebuiltCudaProblem();
-    const consequence = problem === null ? 'the prebuilt one works' : 'steps run on the CPU';
-    const failure = tellFailure('CUDA engine', consequence, error);
-    return `${addon}.${failure && ` ${failure}`}`;
-  }
-  const problem = await prebuiltCudaProblem();
-  if (problem === null) {
-    return `${addon}, prebuilt CUDA engine works.`;
-  }
-  if (problem !== undefined) {
-    return `${addon}. The prebuilt CUDA engine does not work: ${problem}. To build one: ${leftOut}.`;
-  }
-  // Most machines have no GPU: the install says nothing of it, and the doctor does.
-  return `${addon}.${strict ? ` CUDA engine left out: ${leftOut}.` : ''}`;
+  return [addon, await seeToCuda(), seeToMpi()].filter(Boolean).join(' ');
 }
 
 // The command that the skipped install names has to build, so the variable is not for --strict.

@@ -61,8 +61,11 @@ const all = await namesOf(entry);
 writeFileSync(nameOf('mjs'), reexports(all.names, './tfjs-alig.cjs'));
 writeFileSync(nameOf('d.cts'), declarations(all, './index.js'));
 
-// The parts of the package are modules of their own for bundlers, and parts of the one build in Node.
-const parts = readdirSync(join(folder, 'exports')).filter((file) => file.endsWith('.js'));
+// The parts of the package are modules of their own for bundlers, and parts of the one build in Node. To
+// import tfjs-alig/mpi starts MPI, so that it is in no other build: Node gets its module in both formats.
+const parts = readdirSync(join(folder, 'exports')).filter(
+  (file) => file.endsWith('.js') && file !== 'mpi.js',
+);
 for (const file of parts) {
   const part = join(folder, 'exports', basename(file, '.js'));
   const found = await namesOf(`${part}.js`);

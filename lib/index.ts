@@ -12,6 +12,7 @@ export type { ConstraintFunction } from './constraints/projection.js';
 export { l2Ball, type L2Ball } from './constraints/l2-ball.js';
 export { none, type None } from './constraints/none.js';
 export { simplex, type Simplex } from './constraints/simplex.js';
+export type { Communicator } from './mpi/communicator.js';
 export { AdaGrad, type AdaGradOptions } from './optimizers/adagrad.js';
 export { Adam, AdamW, AmsGrad, type AdamOptions } from './optimizers/adam.js';
 export type { AdamEpsilonPlacement } from './optimizers/adam-options.js';

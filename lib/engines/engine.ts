@@ -93,23 +93,27 @@ export function backendAnswersLater(): boolean {
  * handle.)
  */
 export function readState(state: Tensor): Promise<Float32Array> {
+  if (!backendAnswersLater()) return Promise.resolve(readStateNow(state));
+  // There a step never writes in place, and the view holds what it has replaced.
   const view = keep(reshape(state, [state.size]));
-  if (backendAnswersLater()) {
-    // There a step never writes in place, and the view holds what it has replaced.
-    return view.data<'float32'>().then(
-      (values) => {
-        view.dispose();
-        return values.slice();
-      },
-      (error: unknown) => {
-        view.dispose();
-        throw error;
-      },
-    );
-  }
+  return view.data<'float32'>().then(
+    (values) => {
+      view.dispose();
+      return values.slice();
+    },
+    (error: unknown) => {
+      view.dispose();
+      throw error;
+    },
+  );
+}
+
+/** As {@link readState}, at once. */
+export function readStateNow(state: Tensor): Float32Array {
+  const view = keep(reshape(state, [state.size]));
   try {
     // On the cpu backend this is the real array.
-    return Promise.resolve(view.dataSync<'float32'>().slice());
+    return view.dataSync<'float32'>().slice();
   } finally {
     view.dispose();
   }

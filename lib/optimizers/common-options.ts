@@ -10,6 +10,7 @@ import { normScopeOption } from './norm-scope.js';
 import type { ParameterGroup } from './parameter-groups.js';
 import { refusedStepOptions } from './refused-steps.js';
 import type { SavedGroups } from './saved-groups.js';
+import type { SharedStepOptions } from './shared-steps.js';
 
 const merged = mergedOptions(
   {
@@ -35,9 +36,8 @@ export interface DeclaredCommonOptions extends Declared {}
 export const commonOptions: DeclaredCommonOptions = merged;
 
 /** Options that every optimiser has; a group may have settings of its own as `OwnGroup` says. */
-export interface CommonOptions<
-  OwnGroup = ParameterGroup,
-> extends GivenValues<DeclaredCommonOptions> {
+export interface CommonOptions<OwnGroup = ParameterGroup>
+  extends GivenValues<DeclaredCommonOptions>, SharedStepOptions {
   /**
    * The feasible set: `l2Ball(radius)`, which is part of the fused step; `box(lower, upper)`,
    * `nonNegative`, `simplex` or a function of the variables, which are a pass of its own after it;
@@ -60,7 +60,7 @@ export interface CommonOptions<
 
 /** All options of an optimiser: its own and those that every one has. */
 export type AllOptions = Values<DeclaredCommonOptions> &
-  Required<Pick<CommonOptions, 'constraint' | 'groups'>> &
+  Required<Pick<CommonOptions, 'constraint' | 'groups' | 'communicator'>> &
   Readonly<Record<string, unknown>>;
 
 /** Whether a saved optimiser is being made: its options may be what they became between steps. */
@@ -79,13 +79,14 @@ export function whileRestoring<Made>(make: () => Made): Made {
 /** The options of a new optimiser, checked and with the defaults. */
 export function allOptions({ className: owner, options }: Description, given: unknown): AllOptions {
   const declared = [...Object.keys(options), ...Object.keys(commonOptions)];
-  checkOptionNames(owner, given, [...declared, 'constraint', 'groups']);
-  const { constraint = null, groups = null } = given as CommonOptions;
+  checkOptionNames(owner, given, [...declared, 'constraint', 'groups', 'communicator']);
+  const { constraint = null, groups = null, communicator = null } = given as CommonOptions;
   return {
     ...completeValues(owner, given, options, restoring),
     ...completeValues(owner, given, commonOptions, restoring),
     constraint,
     groups,
+    communicator,
   };
 }
 
@@ -97,13 +98,14 @@ export function savedOptions(
   const { constraint, ...options } = all;
   // A saved optimiser that leaves a common option alone does not name it.
   const names = Object.keys(commonOptions) as (keyof DeclaredCommonOptions)[];
-  const leftAlone: readonly string[] = names.filter(
-    (name) => options[name] === commonOptions[name].default,
-  );
+  const notSaved: readonly string[] = [
+    'communicator',
+    ...names.filter((name) => options[name] === commonOptions[name].default),
+  ];
   return {
     ...Object.fromEntries(
       Object.entries(options)
-        .filter(([name]) => !leftAlone.includes(name))
+        .filter(([name]) => !notSaved.includes(name))
         .map(([name, value]) => [
           name,
           typeof value === 'function' ? { ...functionMarker } : value,

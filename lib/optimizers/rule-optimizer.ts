@@ -1,6 +1,7 @@
 import {
   clone,
   dispose,
+  engine,
   keep,
   Optimizer,
   Tensor,
@@ -21,9 +22,9 @@ import {
   type StepScalars,
   type TensorStep,
 } from '../engines/engine.js';
+import type { Communicator } from '../mpi/communicator.js';
 import { checkOption, float32Value } from '../options/option.js';
 import { checkOptionNames } from '../options/option-names.js';
-import { whereNotFinite } from '../rules/non-finite.js';
 import { checkOutcome } from '../rules/non-finite.js';
 import { wasWritten, type StepReport } from '../rules/report.js';
 import { MOST_SCALARS, smallestLossOf } from '../rules/rule-step.js';
@@ -49,7 +50,8 @@ import { OpenStep } from './open-step.js';
 import { ParameterGroups } from './parameter-groups.js';
 import { RefusedSteps, wasRefused } from './refused-steps.js';
 import { readWeights, weightsOf } from './saved-weights.js';
-import { OptimizerState, type NamedTensor } from './state.js';
+import { SharedSteps } from './shared-steps.js';
+import { OptimizerState, type NamedTensor, type StateOfStep } from './state.js';
 import { stepRows } from './step-rows.js';
 
 /**
@@ -82,6 +84,7 @@ export abstract class RuleOptimizer extends Optimizer {
   private readonly parameterGroups: ParameterGroups;
   /** Whether each group has a norm and a step size of its own. */
   private readonly byGroup: boolean;
+  private readonly sharedSteps: SharedSteps;
 
   /**
    * @throws TypeError for an unknown or missing option, RangeError for a value out of range.
@@ -97,6 +100,7 @@ export abstract class RuleOptimizer extends Optimizer {
     this.projection = projectionOf(owner, options.constraint);
     this.refusedSteps = new RefusedSteps(owner, options);
     this.openStep = new OpenStep(this.refusedSteps);
+    this.sharedSteps = new SharedSteps(owner, options.communicator);
     this.parameterGroups = new ParameterGroups(
       owner,
       options.groups,
@@ -144,6 +148,18 @@ export abstract class RuleOptimizer extends Optimizer {
     this.options = { ...this.options, constraint };
   }
 
+  /**
+   * The processes that train together, null for this one alone. May be set between steps, on all of them
+   * before the same one; parameters and state become those of rank 0 then.
+   */
+  get communicator(): Communicator | null {
+    return this.sharedSteps.communicator;
+  }
+
+  set communicator(communicator: Communicator | null) {
+    this.sharedSteps.communicator = communicator;
+  }
+
   /** The number of steps taken; a refused one does not count. Waits for the device to know. */
   override get iterations(): number {
     this.openStep.wait();
@@ -175,6 +191,14 @@ export abstract class RuleOptimizer extends Optimizer {
    * @throws As {@link applyGradients}, and what tfjs throws where f does not give a scalar.
    */
   override minimize(f: () => Scalar, returnCost = false, varList?: Variable[]): Scalar | null {
+    return this.sharedSteps.run(() => this.minimizeOnce(f, returnCost, varList));
+  }
+
+  private minimizeOnce(
+    f: () => Scalar,
+    returnCost: boolean,
+    varList: Variable[] | undefined,
+  ): Scalar | null {
     this.assertUsable();
     this.assertNotCalledBack('minimize', this.minimizing || this.stepping);
     this.assertFunctionsGiven();
@@ -186,6 +210,7 @@ export abstract class RuleOptimizer extends Optimizer {
       // the variables are: to call f again after a projection would take its batch twice.
       if (varList) this.constrainOnce([...new Set(varList)].filter(takesPart));
       else firstProjection.done = true;
+      this.shareParameters(varList);
       this.statistics.remember();
       return applyComputed(this, this.computeGradients(f, varList), returnCost, varList);
     } catch (error) {
@@ -212,6 +237,15 @@ export abstract class RuleOptimizer extends Optimizer {
   override applyGradients(
     gradients: GradientMap | GradientList,
     step?: { loss?: number | Tensor },
+  ): void {
+    this.sharedSteps.run(() => {
+      this.applyOnce(gradients, step);
+    });
+  }
+
+  private applyOnce(
+    gradients: GradientMap | GradientList,
+    step: { loss?: number | Tensor } | undefined,
   ): void {
     this.assertUsable();
     this.assertNotCalledBack('applyGradients', this.stepping);
@@ -311,20 +345,28 @@ export abstract class RuleOptimizer extends Optimizer {
     const { maxNorm, pass } = this.projection;
     this.constrainOnce([...given.keys()]);
     this.assertStillUsable('constraint');
-    const stepNumber = super.iterations + 1;
     const added = this.state.add([...given.keys()]);
     const state = this.state.of(given);
     const { variables } = state;
     // What a device that answers later may turn out to have left alone.
     let beforeStep: Tensor[] | null = null;
     let loss = givenLoss;
+    let averaged: (Tensor | null)[] = [];
     let taken = false;
     try {
+      if (this.sharedSteps.isNew) this.shareState(state);
+      const stepNumber = super.iterations + 1;
       if (this.description.loss) {
         loss = this.computedLoss(this.description.loss);
         this.assertStillUsable('objective');
       }
-      const gradients = variables.map((variable) => given.get(variable) ?? null);
+      const own = variables.map((variable) => given.get(variable) ?? null);
+      const ofAll = this.sharedSteps.average(
+        { variables, gradients: own, loss, stepNumber },
+        () => ({ options: this.getConfig(), variableSteps: state.steps }),
+      );
+      if (ofAll) averaged = ofAll.gradients;
+      const gradients = ofAll?.gradients ?? own;
       const input: TensorStep = {
         rule: configuration.rule,
         settings: { ...configuration.settings, ...configuration.settingsOfStep?.(stepNumber) },
@@ -336,7 +378,7 @@ export abstract class RuleOptimizer extends Optimizer {
         // It may lie on another backend: where variables move, tfjs leaves it behind.
         state: state.tensors,
         stateInPlace: state.writable,
-        loss: lossForBackend(loss),
+        loss: ofAll?.loss ?? lossForBackend(loss),
         stepNumber,
         scalars: this.scalars,
       };
@@ -356,7 +398,8 @@ export abstract class RuleOptimizer extends Optimizer {
       const count = () => {
         this.incrementIterations();
         this.refusedSteps.taken();
-        state.countStep((variable) => Boolean(given.get(variable)));
+        this.sharedSteps.taken();
+        state.countStep(gradients);
       };
       const smallestLoss = smallestLossOf(input);
       if (deferred) {
@@ -381,15 +424,43 @@ export abstract class RuleOptimizer extends Optimizer {
         this.statistics.restore();
       }
       this.checkBound(report, smallestLoss);
-      checkOutcome(report, () => whereNotFinite(report, suspectsOf(input)));
+      checkOutcome(report, () =>
+        this.sharedSteps.whereNotFinite(report, suspectsOf({ ...input, gradients: own }), loss),
+      );
       if (pass) {
         this.report = { ...report, projected: projectVariables(pass, variables, null, true) };
       }
     } finally {
       if (beforeStep) dispose(beforeStep);
+      dispose(averaged.filter((gradient) => gradient !== null));
       if (!taken) this.state.remove(added);
       if (loss !== givenLoss) dispose(loss);
     }
+  }
+
+  /**
+   * With a communicator, before the first step: gives the variables the values of rank 0, which `minimize`
+   * does by itself. Nothing after that. To be called on all ranks.
+   *
+   * @param variables Default: all trainable ones.
+   * @throws Error where the ranks have other variables; nothing was changed then.
+   */
+  shareParameters(variables?: readonly Variable[]): void {
+    if (!this.sharedSteps.isNew) return;
+    const all = variables ?? Object.values(engine().registeredVariables);
+    this.sharedSteps.shareParameters([...new Set(all)].filter(takesPart));
+  }
+
+  /** Takes over state, numbers of steps and parameters of rank 0. */
+  private shareState(state: StateOfStep): void {
+    const scalars = hostScalars(this.scalars);
+    const numbers = Float64Array.of(super.iterations, ...scalars, ...state.steps);
+    const { variables, tensors } = state;
+    const shared = this.sharedSteps.shareState({ variables, state: tensors, numbers });
+    const [iterations, ...others] = numbers;
+    this.iterations_ = iterations!;
+    this.replaceScalars(Float64Array.from(others.slice(0, scalars.length)));
+    state.overwrite(shared, others.slice(scalars.length));
   }
 
   private computedLoss(lossOf: NonNullable<Description['loss']>): number | Tensor {

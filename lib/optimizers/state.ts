@@ -82,11 +82,20 @@ export class StateOfStep {
     });
   }
 
-  /** Counts a step of the variables that have a gradient. */
-  countStep(hasGradient: (variable: Variable) => boolean): void {
-    for (const slot of this.slots) {
-      if (hasGradient(slot.variable)) slot.steps++;
-    }
+  /** Takes over tensors and numbers of steps that came from elsewhere. */
+  overwrite(tensors: readonly Tensor[], steps: ArrayLike<number>): void {
+    this.replace(tensors);
+    this.slots.forEach((slot, i) => {
+      slot.own = false;
+      slot.steps = steps[i]!;
+    });
+  }
+
+  /** Counts a step of the variables that have a gradient, one entry each; null: none. */
+  countStep(gradients: readonly (Tensor | null)[]): void {
+    this.slots.forEach((slot, i) => {
+      if (gradients[i]) slot.steps++;
+    });
   }
 }
 

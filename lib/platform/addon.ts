@@ -110,6 +110,31 @@ export interface Addon {
   cudaStep(table: Float64Array, loss: number, input: Int32Array): DeviceMemory;
   /** Waits for a step and reads its result. */
   cudaResult(memory: DeviceMemory, result: Int32Array): void;
+  /**
+   * Loads the MPI engine's library at the first call, without starting MPI. Never throws: `problem` says
+   * why there is none, or is null.
+   */
+  getMpiLibrary(): { readonly path: string; readonly problem: string | null };
+  /** Starts MPI once a process; the functions below, which native/mpi/library.h explains, come after it. */
+  mpiOpen(): { readonly rank: number; readonly size: number; readonly library: string };
+  /** The records of all ranks, one after the other. */
+  mpiExchange(record: Uint8Array, size: number, seconds: number): Uint8Array;
+  mpiAverage(
+    arrays: readonly Float32Array[],
+    results: readonly Float32Array[],
+    size: number,
+    seconds: number,
+  ): void;
+  /** The bytes of the root. */
+  mpiBroadcast(bytes: Uint8Array, root: number, seconds: number): Uint8Array;
+  /** On a thread of Node's pool, as the other two, with a copy of the bytes. */
+  mpiExchangeLater(record: Uint8Array, size: number, seconds: number): Promise<Uint8Array>;
+  mpiBroadcastLater(bytes: Uint8Array, root: number, seconds: number): Promise<Uint8Array>;
+  /** The bytes of float32, or of doubles. */
+  mpiSumLater(bytes: Uint8Array, doubles: boolean, seconds: number): Promise<Uint8Array>;
+  /** Whether the last records of all others have come. */
+  mpiLeave(record: Uint8Array, seconds: number): boolean;
+  mpiFinalize(): void;
 }
 
 /** One place where the add-on was looked for, and why it could not be used from there. */

@@ -76,6 +76,12 @@ const probes: {
     const found = gpus();
     return { path, gpus: found.gpus, gpuProblem: found.problem };
   },
+
+  mpi() {
+    const { path, problem } = loadAddon().addon.getMpiLibrary();
+    if (problem !== null) throw new Error(problem);
+    return { path };
+  },
 };
 
 const [task, tensorFlowDirectory] = process.argv.slice(2) as unknown as ProbeArguments;

@@ -22,6 +22,8 @@ export interface ProbeFindings {
     readonly gpus: readonly Gpu[];
     readonly gpuProblem: string | null;
   };
+  /** Loads the MPI engine, and the MPI library with it. */
+  mpi: { readonly path: string };
 }
 
 /** What the child tells: a probe's finding, or why there is none. */
@@ -36,7 +38,7 @@ export type ProbeOutcome<Finding> = ProbeAnswer<Finding> & { readonly errorOutpu
 export type ProbeArguments = readonly [task: keyof ProbeFindings, tensorFlowDirectory: string];
 
 export interface ProbeOptions {
-  /** The package folder of tfjs-node; the probes `addon` and `cuda` need none. */
+  /** The package folder of tfjs-node; the probes `addon`, `cuda` and `mpi` need none. */
   readonly tensorFlowDirectory?: string;
   /** Environment variables of the child, beside those of this process. */
   readonly environment?: NodeJS.ProcessEnv;

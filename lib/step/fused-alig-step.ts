@@ -1,5 +1,12 @@
-import { replaceValue, suspectsOf, type TensorStep } from '../engines/engine.js';
+import { averagedPart, whereNotFiniteOnRanks } from '../engines/averaged.js';
+import {
+  replaceValue,
+  suspectsOf,
+  type TensorStep,
+  type TensorStepOutcome,
+} from '../engines/engine.js';
 import { engineOfBackend } from '../engines/choose.js';
+import type { StepExchange } from '../mpi/communicator.js';
 import { checkOutcome, whereNotFinite } from '../rules/non-finite.js';
 import type { StepReport } from '../rules/report.js';
 import type { RuleStep } from '../rules/rule-step.js';
@@ -17,19 +24,25 @@ import {
 import { flatStepper, warnOfBound } from './flat-step.js';
 import {
   checkedVelocities,
+  exchangeOf,
   isDeviceStep,
   isTensorStep,
   listAndSettingNames,
   readStepOptions,
   type DeviceStepOptions,
   type HostStepOptions,
+  type StepOptions,
   type TensorStepOptions,
 } from './step-options.js';
 
 const owner = 'fusedAliGStep';
 const optionNames = [...listAndSettingNames, 'loss'];
 
-function stepOverVariables(options: TensorStepOptions, ruleStep: RuleStep): StepReport {
+function stepOverVariables(
+  options: TensorStepOptions,
+  ruleStep: RuleStep,
+  exchange: StepExchange | null,
+): StepReport {
   const { parameters, gradients } = options;
   const velocities = checkedVelocities(owner, options, ruleStep);
   const seen = new Map<unknown, Label>();
@@ -63,16 +76,37 @@ function stepOverVariables(options: TensorStepOptions, ruleStep: RuleStep): Step
   }
   checkLoss(owner, options.loss);
   checkSomeGradient(owner, gradients);
+  const { settings, maxNorm } = ruleStep;
+  const averaged =
+    exchange &&
+    averagedPart(exchange, {
+      variables: parameters,
+      gradients,
+      loss: options.loss,
+      stepNumber: 0,
+      agreement: () => ({
+        step: owner,
+        rule: ruleStep.rule.name,
+        options: { ...settings, maxNorm },
+        shapes: parameters.map(({ shape }) => shape),
+      }),
+    });
   const step: TensorStep = {
     ...ruleStep,
     variables: parameters,
-    gradients,
+    gradients: averaged?.gradients ?? gradients,
     state: (velocities ?? []) as readonly Variable[],
     // They belong to the caller, who may have aliases of them.
     stateInPlace: false,
-    loss: lossForBackend(options.loss),
+    loss: averaged?.loss ?? lossForBackend(options.loss),
   };
-  const { report, deferred, newState } = engineOfBackend()(step);
+  let outcome: TensorStepOutcome;
+  try {
+    outcome = engineOfBackend()(step);
+  } finally {
+    for (const gradient of averaged?.gradients ?? []) gradient?.dispose();
+  }
+  const { report, deferred, newState } = outcome;
   newState?.forEach((value, i) => {
     replaceValue((velocities as readonly Variable[])[i]!, value);
   });
@@ -81,7 +115,12 @@ function stepOverVariables(options: TensorStepOptions, ruleStep: RuleStep): Step
       warnOfBound(owner, known);
     });
   } else {
-    checkOutcome(report, () => whereNotFinite(report, suspectsOf(step)));
+    checkOutcome(report, () => {
+      const suspects = suspectsOf({ ...step, gradients });
+      return exchange
+        ? whereNotFiniteOnRanks(exchange, report, suspects, options.loss)
+        : whereNotFinite(report, suspects);
+    });
     warnOfBound(owner, report);
   }
   return report;
@@ -112,8 +151,13 @@ export function fusedAliGStep(
   given: HostStepOptions | DeviceStepOptions | TensorStepOptions,
 ): StepReport {
   const options = readStepOptions(owner, given, optionNames);
+  const exchange = exchangeOf(owner, options.communicator);
+  return exchange ? exchange.step(() => stepOf(options, exchange)) : stepOf(options, null);
+}
+
+function stepOf(options: StepOptions, exchange: StepExchange | null): StepReport {
   const step = aliGStep(owner, options);
-  if (isTensorStep(options)) return stepOverVariables(options, step);
+  if (isTensorStep(options)) return stepOverVariables(options, step, exchange);
   if (typeof options.loss !== 'number') {
     throw new TypeError(
       `${owner}: loss must be a number where parameters are ` +

@@ -5,6 +5,7 @@ import { aliGStep } from './alig-step.js';
 import type { FlatLists } from './flat-lists.js';
 import { flatStepper } from './flat-step.js';
 import {
+  exchangeOf,
   isTensorStep,
   listAndSettingNames,
   readStepOptions,
@@ -82,21 +83,23 @@ export function prepareAliGStep(
         'memory; make an AliG, or call fusedAliGStep.',
     );
   }
+  const exchange = exchangeOf(owner, read.communicator);
   const stepper = flatStepper(owner, read, aliGStep(owner, read));
   let prepared: { make: typeof stepper.step; lost: () => string | null } | null = {
     make: stepper.step,
     lost: lossOfMemory(stepper.lists),
   };
+  const makeStep = (loss: number) => {
+    if (!prepared) throw new Error(`${owner}: this step is disposed; prepare it anew.`);
+    if (typeof loss !== 'number') {
+      throw new TypeError(`${owner}: step takes the loss as a number, not ${shown(loss)}.`);
+    }
+    const lost = prepared.lost();
+    if (lost !== null) throw new Error(`${owner}: ${lost}; prepare the step anew.`);
+    return prepared.make(loss);
+  };
   return {
-    step: (loss) => {
-      if (!prepared) throw new Error(`${owner}: this step is disposed; prepare it anew.`);
-      if (typeof loss !== 'number') {
-        throw new TypeError(`${owner}: step takes the loss as a number, not ${shown(loss)}.`);
-      }
-      const lost = prepared.lost();
-      if (lost !== null) throw new Error(`${owner}: ${lost}; prepare the step anew.`);
-      return prepared.make(loss);
-    },
+    step: (loss) => (exchange ? exchange.step(() => makeStep(loss)) : makeStep(loss)),
     dispose: () => {
       prepared = null;
     },

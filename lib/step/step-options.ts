@@ -1,14 +1,30 @@
 /** What fusedAliGStep and prepareAliGStep are given. */
 import { Tensor, type Variable } from '@tensorflow/tfjs-core';
 import { DeviceBuffer } from '../engines/device-buffer.js';
+import {
+  checkCommunicator,
+  stepExchange,
+  type Communicator,
+  type StepExchange,
+} from '../mpi/communicator.js';
 import { checkOptionNames } from '../options/option-names.js';
 import type { RuleStep } from '../rules/rule-step.js';
 import { shown } from '../values/shown.js';
 import { aliGStepOptions, type FusedAliGStepSettings } from './alig-step.js';
 import { checkList, copiedList } from './checks.js';
 
+/** What every step can be given. */
+export interface SharedStepSetting extends FusedAliGStepSettings {
+  /**
+   * `mpi` of 'tfjs-alig/mpi': the step is made with the averages of loss and gradients over all processes,
+   * in all of them with the same bits. Parameters and velocities are the caller's to make equal first
+   * (`mpi.broadcast`). Null: this process alone. Default: null.
+   */
+  communicator?: Communicator | null;
+}
+
 /** Options of {@link fusedAliGStep} over host arrays, which are changed in place. */
-export interface HostStepOptions extends FusedAliGStepSettings {
+export interface HostStepOptions extends SharedStepSetting {
   /** Changed in place. */
   parameters: readonly Float32Array[];
   /** One entry a parameter, of its length; null: no gradient in this step. */
@@ -19,7 +35,7 @@ export interface HostStepOptions extends FusedAliGStepSettings {
 }
 
 /** Options of {@link fusedAliGStep} over arrays on a GPU, which are changed in place. */
-export interface DeviceStepOptions extends FusedAliGStepSettings {
+export interface DeviceStepOptions extends SharedStepSetting {
   /** Changed in place. */
   parameters: readonly DeviceBuffer[];
   /** One entry a parameter, of its length; null: no gradient in this step. */
@@ -30,7 +46,7 @@ export interface DeviceStepOptions extends FusedAliGStepSettings {
 }
 
 /** Options of {@link fusedAliGStep} over tensors, which are assigned to the variables. */
-export interface TensorStepOptions extends FusedAliGStepSettings {
+export interface TensorStepOptions extends SharedStepSetting {
   /** Assigned new tensors; float32, on the current backend. */
   parameters: readonly Variable[];
   /** One entry a parameter, of its shape; null: no gradient in this step. */
@@ -49,6 +65,7 @@ export const listAndSettingNames = [
   'parameters',
   'gradients',
   'velocities',
+  'communicator',
   ...Object.keys(aliGStepOptions),
 ];
 
@@ -113,4 +130,9 @@ export function isTensorStep(options: StepOptions): options is TensorStepOptions
 
 export function isDeviceStep(options: StepOptions): options is DeviceStepOptions {
   return (options.parameters as readonly unknown[]).some((value) => value instanceof DeviceBuffer);
+}
+
+/** What the processes of the option `communicator` exchange; null: the step is this one's alone. */
+export function exchangeOf(owner: string, communicator: unknown): StepExchange | null {
+  return checkCommunicator(owner, communicator)?.[stepExchange] ?? null;
 }

@@ -8,6 +8,7 @@ import {
 import { applyComputed } from '../optimizers/apply-computed.js';
 import type { GradientList, GradientMap } from '../optimizers/gradients.js';
 import { StatisticsOfStep } from '../optimizers/moving-statistics.js';
+import type { RuleOptimizer } from '../optimizers/rule-optimizer.js';
 import { savedText, textOf } from '../optimizers/saved-groups.js';
 import { checkOptionNames } from '../options/option-names.js';
 import { wasWritten, type StepReport } from '../rules/report.js';
@@ -112,7 +113,11 @@ export class AccumulatingOptimizer<Wrapped extends Optimizer = Optimizer> extend
    * @throws As {@link applyGradients}, and what tfjs throws where f does not give a scalar.
    */
   override minimize(f: () => Scalar, returnCost = false, varList?: Variable[]): Scalar | null {
-    if (this.rest === 0) this.statistics.remember();
+    if (this.rest === 0) {
+      // Not by instanceof, which tfjs defines by methods that each of its optimisers has.
+      (this.optimizer as Partial<RuleOptimizer>).shareParameters?.(varList);
+      this.statistics.remember();
+    }
     return applyComputed(this, this.computeGradients(f, varList), returnCost, varList);
   }
 

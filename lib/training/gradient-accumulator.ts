@@ -1,8 +1,10 @@
 import {
   add,
   dispose,
+  getBackend,
   keep,
   mul,
+  tensor as makeTensor,
   tidy,
   variableGrads,
   type NamedTensorMap,
@@ -43,22 +45,84 @@ export interface AccumulatedGradients {
   readonly dispose: () => void;
 }
 
-/** `total + weight * value`, kept, in place of `total`. */
-function weightedSum(total: Tensor | undefined, value: number | Tensor, weight: number): Tensor {
-  const sum = keep(
-    tidy(() => {
-      const weighted = mul(value, weight);
-      return total ? add(total, weighted) : weighted;
-    }),
-  );
-  total?.dispose();
-  return sum;
+/** A weighted sum of tensors of one shape. */
+interface WeightedSum {
+  add(value: number | Tensor, weight: number): void;
+  /** A new tensor, kept. */
+  average(weights: number): Tensor;
+  /** Throws where the sum is not on the current backend. */
+  check(label: () => string): void;
+  dispose(): void;
+}
+
+/**
+ * In double, in host memory: each element is rounded once, as where the micro-batches are those of
+ * several processes (`communicator`), whose averages have the same bits.
+ */
+class HostSum implements WeightedSum {
+  private readonly total: Float64Array;
+
+  constructor(private readonly shape: readonly number[]) {
+    this.total = new Float64Array(shape.reduce((product, length) => product * length, 1));
+  }
+
+  add(value: number | Tensor, weight: number): void {
+    const { total } = this;
+    const values = typeof value === 'number' ? Float32Array.of(value) : value.dataSync<'float32'>();
+    for (let i = 0; i < total.length; i++) total[i]! += weight * values[i]!;
+  }
+
+  average(weights: number): Tensor {
+    const average = Float32Array.from(this.total, (sum) => sum / weights);
+    return keep(makeTensor(average, [...this.shape], 'float32'));
+  }
+
+  check(): void {
+    // It is on none.
+  }
+
+  dispose(): void {
+    // The garbage collector frees it.
+  }
+}
+
+/** In float32, on a device whose memory it would take long to read. */
+class DeviceSum implements WeightedSum {
+  private total: Tensor | undefined;
+
+  add(value: number | Tensor, weight: number): void {
+    const { total } = this;
+    this.total = keep(
+      tidy(() => {
+        const weighted = mul(value, weight);
+        return total ? add(total, weighted) : weighted;
+      }),
+    );
+    total?.dispose();
+  }
+
+  average(weights: number): Tensor {
+    return keep(tidy(() => mul(this.total!, 1 / weights)));
+  }
+
+  check(label: () => string): void {
+    checkTensor(label, this.total);
+  }
+
+  dispose(): void {
+    this.total?.dispose();
+  }
+}
+
+function newSum(shape: readonly number[]): WeightedSum {
+  return ['cpu', 'tensorflow'].includes(getBackend()) ? new HostSum(shape) : new DeviceSum();
 }
 
 /**
  * Averages the gradients and the losses of micro-batches, for batches that do not fit into memory at
  * once. Both averages are over the same examples, weighted by their numbers, so that a step equals
- * that of one large batch to float32 rounding. A step size computed from the loss, as ALI-G's, is
+ * that of one large batch to float32 rounding. In Node (backends `tensorflow` and `cpu`) the sums are
+ * doubles in host memory, 8 bytes a parameter, and each average is rounded once. A step size computed from the loss, as ALI-G's, is
  * wrong when the loss is that of the last micro-batch alone.
  *
  *     const accumulator = new GradientAccumulator();
@@ -73,8 +137,8 @@ function weightedSum(total: Tensor | undefined, value: number | Tensor, weight: 
  * its batch, such as batch normalisation, sees each micro-batch alone and makes a difference.
  */
 export class GradientAccumulator {
-  private readonly gradients = new Map<Variable, Tensor | undefined>();
-  private loss: Tensor | undefined;
+  private readonly gradients = new Map<Variable, WeightedSum | undefined>();
+  private loss: WeightedSum | undefined;
   private seen = 0;
 
   /** The number of examples since the last {@link take}, {@link applyTo} or {@link reset}. */
@@ -98,15 +162,18 @@ export class GradientAccumulator {
     checkLoss(owner, loss);
     const given = gradientsByVariable(owner, gradients);
     for (const [variable, total] of this.gradients) {
-      if (total) {
-        checkTensor(() => `${owner}: what was accumulated for '${variable.name}'`, total);
-      }
+      total?.check(() => `${owner}: what was accumulated for '${variable.name}'`);
     }
     for (const [variable, gradient] of given) {
-      const total = this.gradients.get(variable);
-      this.gradients.set(variable, gradient ? weightedSum(total, gradient, examples) : total);
+      let total = this.gradients.get(variable);
+      if (gradient) {
+        total ??= newSum(variable.shape);
+        total.add(gradient, examples);
+      }
+      this.gradients.set(variable, total);
     }
-    this.loss = weightedSum(this.loss, lossForBackend(loss), examples);
+    this.loss ??= newSum([]);
+    this.loss.add(lossForBackend(loss), examples);
     this.seen += examples;
   }
 
@@ -146,12 +213,11 @@ export class GradientAccumulator {
         `${owner}: there is nothing to average; call add or accumulate for each micro-batch first.`,
       );
     }
-    const average = (sum: Tensor) => keep(tidy(() => mul(sum, 1 / examples)));
     const gradients: NamedTensorMap = {};
     for (const [{ name }, sum] of this.gradients) {
-      if (sum) gradients[name] = average(sum);
+      if (sum) gradients[name] = sum.average(examples);
     }
-    const loss = average(lossSum) as Scalar;
+    const loss = lossSum.average(examples) as Scalar;
     this.reset();
     return {
       gradients,

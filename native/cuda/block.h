@@ -193,12 +193,24 @@ __device__ __forceinline__ void addSquares(double* lanes, const Quad& quad, Exte
   }
 }
 
+// A gradient clipped by value, for the sums: NaN stays NaN.
 template <class Extent>
 __device__ __forceinline__ Quad loadGradient(const float* from, float maxGradientValue,
                                              Extent extent) {
   Quad quad = loadQuad(from, extent);
 #pragma unroll
   for (float& value : quad.of) value = clipped(value, maxGradientValue);
+  return quad;
+}
+
+// The same once the sums are known to be finite: there is no NaN, so that an element takes two
+// instructions, and RMSProp's update keeps within 64 registers.
+template <class Extent>
+__device__ __forceinline__ Quad loadMeasuredGradient(const float* from, float maxGradientValue,
+                                                     Extent extent) {
+  Quad quad = loadQuad(from, extent);
+#pragma unroll
+  for (float& value : quad.of) value = fminf(fmaxf(value, -maxGradientValue), maxGradientValue);
   return quad;
 }
 

@@ -5,6 +5,8 @@
 #if !defined(_WIN32)
 #include <dlfcn.h>
 #include <unistd.h>
+
+#include "node/package_folder.h"
 #endif
 
 namespace tfjs_alig {
@@ -17,8 +19,6 @@ CudaLibraryState load() {
   return state;
 }
 #else
-std::string folderOf(const std::string& path) { return path.substr(0, path.find_last_of('/')); }
-
 #if defined(__aarch64__)
 constexpr const char* kPrebuilt = "/prebuilds/linux-arm64/libtfjs_alig_cuda.so";
 #else
@@ -29,10 +29,7 @@ constexpr const char* kPrebuilt = "/prebuilds/linux-x64/libtfjs_alig_cuda.so";
 std::vector<std::string> libraryPaths() {
   const char* const chosen = std::getenv("TFJS_ALIG_CUDA_LIBRARY");
   if (chosen && *chosen) return {chosen};
-  Dl_info addon;
-  if (!dladdr(reinterpret_cast<void*>(&cudaLibraryState), &addon) || !addon.dli_fname) return {""};
-  // The add-on lies two folders below the package: in build/Release or in prebuilds/linux-x64.
-  const std::string package = folderOf(folderOf(folderOf(addon.dli_fname)));
+  const std::string package = packageFolder();
   const std::string built = package + "/build/cuda/libtfjs_alig_cuda.so";
   const std::string prebuilt = package + kPrebuilt;
   const auto isThere = [](const std::string& path) { return access(path.c_str(), F_OK) == 0; };

@@ -15,6 +15,7 @@
 #include "node/arguments.h"
 #include "node/device_buffers.h"
 #include "node/host_steps.h"
+#include "node/mpi.h"
 #include "node/standard_error.h"
 #include "tensorflow/step_op.h"
 
@@ -117,6 +118,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   add("releaseStandardError", guarded<release>);
   addHostSteps(env, exports);
   addDeviceBuffers(env, exports);
+  addMpi(env, exports);
   return exports;
 }
 

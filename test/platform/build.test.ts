@@ -45,8 +45,8 @@ function smallPackage(t: ExecutionContext): string {
 function build(folder: string, environment: NodeJS.ProcessEnv, ...flags: string[]) {
   return runNode([join('install', 'build.js'), ...flags], {
     cwd: folder,
-    // These packages have no CUDA engine to build.
-    environment: { TFJS_ALIG_SKIP_CUDA: '1', ...environment },
+    // These packages have no CUDA engine to build, and no MPI engine.
+    environment: { TFJS_ALIG_SKIP_CUDA: '1', TFJS_ALIG_SKIP_MPI: '1', ...environment },
   });
 }
 

@@ -1,0 +1,69 @@
+/** Gradients as all ranks together have them. */
+import { tensor as makeTensor, type Tensor } from '@tensorflow/tfjs-core';
+import type { AgreedStep, RankStep, StepExchange } from '../mpi/communicator.js';
+import { whereNotFinite } from '../rules/non-finite.js';
+import type { StepReport } from '../rules/report.js';
+import { changedShape } from './engine.js';
+
+/** What one rank brings to a step. */
+export interface OwnPart extends Pick<RankStep, 'stepNumber' | 'agreement'> {
+  readonly variables: readonly Tensor[];
+  /** One entry a variable; null: no gradient on this rank. */
+  readonly gradients: readonly (Tensor | null)[];
+  readonly loss: number | Tensor;
+}
+
+/** The averages over the ranks. */
+export interface AveragedPart {
+  readonly loss: number;
+  /** New tensors, the caller's to dispose of; null: no rank has a gradient. */
+  readonly gradients: (Tensor | null)[];
+}
+
+function valuesOf(tensor: Tensor): Float32Array {
+  const values = tensor.dataSync<'float32'>();
+  if (values.length !== tensor.size) throw changedShape(tensor, `${values.length} elements`);
+  return values;
+}
+
+/**
+ * Averages the loss and the gradients over the ranks; a gradient that only some have counts as 0 on the
+ * others. All that may fail on this rank alone comes first.
+ */
+export function averagedPart(exchange: StepExchange, own: OwnPart): AveragedPart {
+  const { variables, gradients, stepNumber, agreement } = own;
+  const loss = typeof own.loss === 'number' ? own.loss : own.loss.dataSync()[0]!;
+  const values = gradients.map((gradient) => gradient && valuesOf(gradient));
+  const without = values.flatMap((each, place) => (each ? [] : [place]));
+  const agreed: AgreedStep = exchange.agree({ stepNumber, loss, agreement, without });
+  const places = variables.flatMap((_, place) => (agreed.without.has(place) ? [] : [place]));
+  const sent = places.map((place) => values[place] ?? new Float32Array(variables[place]!.size));
+  const results = sent.map(({ length }) => new Float32Array(length));
+  exchange.average(sent, results);
+  const averages: (Tensor | null)[] = variables.map(() => null);
+  places.forEach((place, i) => {
+    averages[place] = makeTensor(results[i]!, variables[place]!.shape, 'float32');
+  });
+  return { loss: agreed.loss, gradients: averages };
+}
+
+/**
+ * As {@link whereNotFinite}, with the ranks at fault: a step that is refused is refused on all of them, and
+ * all have to ask.
+ *
+ * @param suspects This rank's own.
+ */
+export function whereNotFiniteOnRanks(
+  exchange: StepExchange,
+  report: StepReport,
+  suspects: Parameters<typeof whereNotFinite>[1],
+  ownLoss: number | Tensor,
+): string {
+  const own = whereNotFinite(report, suspects);
+  const { status } = report;
+  if (status !== 'lossNotFinite' && status !== 'gradientNotFinite') return own;
+  const loss = typeof ownLoss === 'number' ? ownLoss : ownLoss.dataSync()[0]!;
+  const isAtFault = status === 'lossNotFinite' && !Number.isFinite(loss);
+  const told = exchange.tell(isAtFault ? ` (${loss})` : own);
+  return told.map((text, rank) => (text === '' ? '' : ` on rank ${rank}${text}`)).join('');
+}

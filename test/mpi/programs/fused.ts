@@ -1,0 +1,152 @@
+/**
+ * Steps over arrays and variables on all ranks, or with the argument 'device' over those of a GPU, beside a
+ * step of one process with the averages.
+ */
+import * as tf from '@tensorflow/tfjs-node';
+import { SeededRandom } from '../../../experiments/seeded-random.js';
+import { AliG, DeviceBuffer, fusedAliGStep, prepareAliGStep } from '../../../lib/index.js';
+import { mpi } from '../../../lib/exports/mpi.js';
+import { useBackend } from '../../support/backends.js';
+import { tell } from '../../support/mpirun.js';
+
+const { rank, size } = mpi;
+// Several chunks, a bucket and more, and arrays of no and of one element.
+// The simulated GPU is slow.
+const lengths = [3, 0, 40_000, 1, process.argv[2] === 'device' ? 20_000 : 1_100_000];
+const settings = { maxLearningRate: 0.5, momentum: 0.9, maxNorm: 900 };
+
+function arrays(seed: number): Float32Array[] {
+  const random = new SeededRandom(seed);
+  return lengths.map((length) => Float32Array.from(random.normals(length)));
+}
+
+/** The second has no gradient anywhere. */
+function withoutSecond(gradients: readonly Float32Array[]): (Float32Array | null)[] {
+  return gradients.map((gradient, i) => (i === 1 ? null : gradient));
+}
+
+const ofAll = Array.from({ length: size }, (_, other) => arrays(100 + other));
+const averages = lengths.map((length, i) =>
+  Float32Array.from(
+    { length },
+    (_, k) => ofAll.reduce((sum, each) => sum + each[i]![k]!, 0) / size,
+  ),
+);
+const losses = Array.from({ length: size }, (_, other) => Math.fround(1 + other / 3));
+const meanLoss = losses.reduce((sum, loss) => sum + loss, 0) / size;
+
+function zeros(): Float32Array[] {
+  return lengths.map((length) => new Float32Array(length));
+}
+
+function isSame(one: readonly ArrayLike<number>[], other: readonly ArrayLike<number>[]): boolean {
+  return one.every((array, i) =>
+    Array.prototype.every.call(array, (value, k) => value === other[i]![k]),
+  );
+}
+
+const expected = { parameters: arrays(1), velocities: zeros() };
+for (let step = 0; step < 2; step++) {
+  fusedAliGStep({
+    ...expected,
+    ...settings,
+    gradients: withoutSecond(averages),
+    loss: meanLoss,
+  });
+}
+const wanted = [...expected.parameters, ...expected.velocities];
+const gradients = withoutSecond(ofAll[rank]!);
+const loss = losses[rank]!;
+
+function stepOverArrays(): void {
+  const fused = { parameters: arrays(1), velocities: zeros() };
+  for (let step = 0; step < 2; step++) {
+    fusedAliGStep({ ...fused, ...settings, gradients, loss, communicator: mpi });
+  }
+  tell(rank, { arrays: isSame([...fused.parameters, ...fused.velocities], wanted) });
+
+  const held = { parameters: arrays(1), velocities: zeros() };
+  const prepared = prepareAliGStep({ ...held, ...settings, gradients, communicator: mpi });
+  prepared.step(loss);
+  prepared.step(loss);
+  tell(rank, { prepared: isSame([...held.parameters, ...held.velocities], wanted) });
+}
+
+function stepOverDeviceBuffers(): void {
+  const upload = (each: readonly Float32Array[]) => each.map((array) => DeviceBuffer.upload(array));
+  const parameters = upload(arrays(1));
+  const velocities = upload(zeros());
+  for (let step = 0; step < 2; step++) {
+    fusedAliGStep({
+      ...settings,
+      parameters,
+      velocities,
+      gradients: gradients.map((gradient) => gradient && DeviceBuffer.upload(gradient)),
+      loss,
+      communicator: mpi,
+    });
+  }
+  tell(rank, {
+    device: isSame(
+      [...parameters, ...velocities].map((each) => each.download()),
+      wanted,
+    ),
+  });
+}
+
+async function stepOverVariables(backend: 'tensorflow' | 'cpu'): Promise<void> {
+  await useBackend(backend);
+  const variablesOf = (each: readonly Float32Array[]) =>
+    each.map((array) => tf.variable(tf.tensor1d(array)));
+  const parameters = variablesOf(arrays(1));
+  const velocities = variablesOf(zeros());
+  const tensors = gradients.map((gradient) => gradient && tf.tensor1d(gradient));
+  const before = tf.memory().numTensors;
+  for (let step = 0; step < 2; step++) {
+    fusedAliGStep({
+      ...settings,
+      parameters,
+      velocities,
+      gradients: tensors,
+      loss,
+      communicator: mpi,
+    });
+  }
+  const values = [...parameters, ...velocities].map((variable) => variable.dataSync());
+  tell(rank, { [backend]: isSame(values, wanted), leaked: tf.memory().numTensors - before });
+
+  // A gradient that one rank alone has counts as 0 on the others.
+  const [onOne, onAll, onNone] = [
+    tf.variable(tf.ones([2])),
+    tf.variable(tf.ones([2])),
+    tf.variable(tf.ones([1])),
+  ];
+  const optimizer = new AliG({ maxLearningRate: null, momentum: 0, epsilon: 0, communicator: mpi });
+  const gradient = tf.tensor1d([2, 4]);
+  optimizer.applyGradients(
+    {
+      [onOne.name]: rank === size - 1 ? gradient : null,
+      [onAll.name]: gradient,
+      [onNone.name]: null,
+    },
+    { loss: 20 },
+  );
+  const [share, whole] = [
+    [2 / size, 4 / size],
+    [2, 4],
+  ];
+  const rate = 20 / [...share, ...whole].reduce((sum, value) => sum + value * value, 0);
+  tell(rank, {
+    one: [...onOne.dataSync()].map((value, i) => Math.abs(value - (1 - rate * share[i]!)) < 1e-5),
+    all: [...onAll.dataSync()].map((value, i) => Math.abs(value - (1 - rate * whole[i]!)) < 1e-5),
+    none: [...onNone.dataSync()],
+  });
+}
+
+if (process.argv[2] === 'device') {
+  stepOverDeviceBuffers();
+} else {
+  stepOverArrays();
+  await stepOverVariables('tensorflow');
+  await stepOverVariables('cpu');
+}

@@ -1,0 +1,64 @@
+/**
+ * A training that is saved and goes on: on the ranks, and in one process over as many micro-batches. The
+ * argument is the file of the checkpoint, which rank 0 writes or, where it is there, loads.
+ */
+import * as tf from '@tensorflow/tfjs-node';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { AccumulatingOptimizer, AliG } from '../../../lib/index.js';
+import { mpi } from '../../../lib/exports/mpi.js';
+import { tell } from '../../support/mpirun.js';
+import { bitsOf, makeNetwork } from './network.js';
+
+interface Saved {
+  readonly name: string;
+  readonly shape: number[];
+  readonly type: 'float32' | 'int32';
+  readonly values: number[];
+}
+
+const [file, batches] = process.argv.slice(2);
+const miniBatches = Number(batches);
+const { rank, size } = mpi;
+const steps = 5;
+const isResumed = existsSync(file!);
+await mpi.barrier();
+const network = makeNetwork(1 + rank);
+const optimizer = new AliG({ maxLearningRate: 0.1, communicator: mpi });
+const { variables } = network;
+if (isResumed && rank === 0) {
+  const saved = JSON.parse(readFileSync(file!, 'utf8')) as Saved[];
+  const tensors = saved.map(({ name, shape, type, values }) => ({
+    name,
+    tensor: tf.tensor(values, shape, type),
+  }));
+  variables.forEach((variable, i) => {
+    variable.assign(tensors[i]!.tensor);
+  });
+  await optimizer.setWeights(tensors.slice(variables.length) as never);
+}
+const total = size * miniBatches;
+const training = new AccumulatingOptimizer({ optimizer, miniBatches });
+const first = isResumed ? steps : 0;
+for (let step = first; step < first + steps; step++) {
+  for (let i = 0; i < miniBatches; i++) {
+    const batch = step * total + rank * miniBatches + i;
+    training.minimize(() => network.loss(batch), false, variables);
+  }
+}
+if (!isResumed && rank === 0) {
+  const all = [
+    ...variables.map((variable) => ({ name: variable.name, tensor: variable as tf.Tensor })),
+    ...(await optimizer.getWeights()),
+  ];
+  const saved = all.map(({ name, tensor }): Saved => {
+    const { shape, dtype } = tensor as tf.Tensor;
+    return {
+      name,
+      shape,
+      type: dtype as Saved['type'],
+      values: [...(tensor as tf.Tensor).dataSync()],
+    };
+  });
+  writeFileSync(file!, JSON.stringify(saved));
+}
+tell(rank, [bitsOf(variables), optimizer.iterations]);
