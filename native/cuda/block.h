@@ -203,17 +203,6 @@ __device__ __forceinline__ Quad loadGradient(const float* from, float maxGradien
   return quad;
 }
 
-// The same once the sums are known to be finite: there is no NaN, so that an element takes two
-// instructions, and RMSProp's update keeps within 64 registers.
-template <class Extent>
-__device__ __forceinline__ Quad loadMeasuredGradient(const float* from, float maxGradientValue,
-                                                     Extent extent) {
-  Quad quad = loadQuad(from, extent);
-#pragma unroll
-  for (float& value : quad.of) value = fminf(fmaxf(value, -maxGradientValue), maxGradientValue);
-  return quad;
-}
-
 // The chunk of this block: its tensor, and where in it.
 struct ChunkPlace {
   const TableEntry* tensor;

@@ -160,7 +160,7 @@ __device__ __forceinline__ void updateChunk(const typename Rule::Coefficients& c
   const bool aligned = isAligned(gradient) && isAligned(parameter) && isAligned(newParameter) &&
                        state.aligned() && newState.aligned();
   forEachQuad<kRowsOfRule>(chunk.size, aligned, [&](int quad, unsigned i, auto extent) {
-    const Quad g = loadMeasuredGradient(gradient + i, maxGradientValue, extent);
+    const Quad g = loadGradient(gradient + i, maxGradientValue, extent);
     Quad w = loadQuad(parameter + i, extent);
     StateQuads<Rule> states = state.load(i, extent);
 #pragma unroll
