@@ -8,7 +8,7 @@ import {
 import { applyComputed } from '../optimizers/apply-computed.js';
 import type { GradientList, GradientMap } from '../optimizers/gradients.js';
 import { StatisticsOfStep } from '../optimizers/moving-statistics.js';
-import { RuleOptimizer } from '../optimizers/rule-optimizer.js';
+import type { RuleOptimizer } from '../optimizers/rule-optimizer.js';
 import { savedText, textOf } from '../optimizers/saved-groups.js';
 import { checkOptionNames } from '../options/option-names.js';
 import { wasWritten, type StepReport } from '../rules/report.js';
@@ -114,7 +114,7 @@ export class AccumulatingOptimizer<Wrapped extends Optimizer = Optimizer> extend
    */
   override minimize(f: () => Scalar, returnCost = false, varList?: Variable[]): Scalar | null {
     if (this.rest === 0) {
-      if (this.optimizer instanceof RuleOptimizer) this.optimizer.shareParameters(varList);
+      (this.optimizer as Partial<RuleOptimizer>).shareParameters?.(varList);
       this.statistics.remember();
     }
     return applyComputed(this, this.computeGradients(f, varList), returnCost, varList);
