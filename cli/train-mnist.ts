@@ -161,9 +161,10 @@ async function trainMnist(options: MnistOptions, command: Command): Promise<void
     {
       name: 'mnist',
       packages: mnistPackages,
-      run: async (folder, signal) => {
+      forRanks: true,
+      run: async (folder, signal, communicator) => {
         const { runMnist } = await import('../experiments/mnist/run.js');
-        await runMnist(settings, folder, { signal });
+        await runMnist(settings, folder, { signal, communicator });
       },
     },
     output,

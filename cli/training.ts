@@ -3,6 +3,7 @@ import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 
 import { chartFileName, singleRunPaths } from '../experiments/training/output.js';
+import type { Communicator } from '../lib/mpi/communicator.js';
 import { packageRoot } from '../lib/platform/package.js';
 import { ensureTensorFlowRuntime } from '../lib/platform/tensorflow-runtime.js';
 import { requirePackages } from './experiment-packages.js';
@@ -40,8 +41,17 @@ export interface Training {
   readonly packages: readonly string[];
   /** How many threads TensorFlow takes unless the user has set it. Default: its own choice. */
   readonly threads?: number;
-  /** Trains and writes into the folder; ends early when the signal is aborted. */
-  readonly run: (folder: string, signal: AbortSignal) => Promise<void>;
+  /**
+   * Trains and writes into the folder; ends early when the signal is aborted. With a communicator rank 0
+   * alone writes.
+   */
+  readonly run: (
+    folder: string,
+    signal: AbortSignal,
+    communicator: Communicator | null,
+  ) => Promise<void>;
+  /** Whether several processes can share it. Default: false. */
+  readonly forRanks?: boolean;
 }
 
 /**
@@ -50,11 +60,17 @@ export interface Training {
  */
 export async function runTraining(
   command: Command,
-  { name, packages, threads, run }: Training,
+  { name, packages, threads, run, forRanks = false }: Training,
   output: string = defaultOutputFolder(name),
 ): Promise<void> {
   const folder = resolve(output);
-  const problem = outputProblem(folder);
+  const { ranksOfMpirun } = await import('../experiments/runner/ranks.js');
+  const communicator = await ranksOfMpirun();
+  if (communicator && !forRanks) {
+    command.error(`error: train ${name} runs in one process; start it without mpirun.`);
+  }
+  const writes = communicator === null || communicator.rank === 0;
+  const problem = writes ? outputProblem(folder) : null;
   if (problem !== null) {
     command.error(
       `error: option '--output <folder>' argument '${output}' is invalid. It ${problem}. ` +
@@ -68,6 +84,6 @@ export async function runTraining(
     prepareTensorFlowEnvironment(threads);
     await ensureTensorFlowRuntime({ from: packageRoot, progress: consoleProgress(), signal });
     await loadTensorFlow();
-    await run(folder, signal);
+    await run(folder, signal, communicator);
   });
 }

@@ -74,6 +74,7 @@ export {
   type MicroBatch,
 } from './training/gradient-accumulator.js';
 export { modelFolder } from './training/model-folder.js';
+export { averagedLogs, shard, type LogAverager } from './training/shared-fit.js';
 export {
   stepLogger,
   type StepLogger,

@@ -14,7 +14,7 @@ import { epochRecord, stepRecord, type EpochRecord } from './records.js';
 import type { MnistSettings } from './settings.js';
 import { startMnist } from './train.js';
 
-function describeTraining(settings: MnistSettings): string {
+function describeTraining(settings: MnistSettings, ranks: number): string {
   const { examples, batchSize, objectiveExamples, seed } = settings;
   const parts = [
     `${examples.toLocaleString('en')} examples`,
@@ -23,6 +23,7 @@ function describeTraining(settings: MnistSettings): string {
       ? []
       : [`objective over ${objectiveExamples.toLocaleString('en')} examples`]),
     `seed ${seed}`,
+    ...(ranks === 1 ? [] : [`${ranks} ranks`]),
   ];
   return `Training: ${parts.join(', ')}`;
 }
@@ -53,6 +54,8 @@ export async function runMnist(
   options: SingleRunOptions,
 ): Promise<void> {
   const { epochs, examples, batchSize } = settings;
+  const { communicator = null } = options;
+  const ranks = communicator?.size ?? 1;
   const mnist = loadMnist();
   const stepsPerEpoch = Math.ceil(examples / batchSize);
   const progress = ({ epoch, sums, report }: TakenStep) => {
@@ -74,9 +77,10 @@ export async function runMnist(
     {
       title: `MNIST, ${counted(epochs, 'epoch')} of ${counted(stepsPerEpoch, 'step')}`,
       chartTitle: `${optimizers[settings.optimizer.name].description.title} on MNIST`,
-      description: [describeOptimizer(settings.optimizer), describeTraining(settings)],
-      configuration: settings,
-      start: () => startMnist(settings, mnist),
+      description: [describeOptimizer(settings.optimizer), describeTraining(settings, ranks)],
+      // Their number decides how a batch's sums are rounded.
+      configuration: ranks === 1 ? settings : { ...settings, ranks },
+      start: () => startMnist(settings, mnist, { communicator }),
       stepLine: stepRecord,
       epochLine: epochRecord,
       progress,

@@ -1,7 +1,8 @@
 import type * as tf from '@tensorflow/tfjs-node';
-import { createOptimizer } from 'tfjs-alig';
+import { createOptimizer, type Communicator } from 'tfjs-alig';
 
 import { ImageBatches } from '../data/augment.js';
+import { shardOf } from '../runner/ranks.js';
 import { classifier, imageTensor } from '../training/classifier.js';
 import { chosenExamples, countBatches, type OrderSettings } from '../training/example-order.js';
 import {
@@ -37,11 +38,15 @@ function objectiveBatches(mnist: Mnist, order: OrderSettings, count: number): Im
  * Starts the training of a fresh network, with a test after each epoch.
  *
  * @param options.ahead Whether a thread prepares the batches. Default: true.
+ * @param options.communicator The ranks that share each batch. Default: this process has it alone.
  */
 export async function startMnist(
   settings: MnistSettings,
   mnist: Mnist,
-  options?: { readonly ahead?: boolean },
+  {
+    communicator = null,
+    ...options
+  }: { readonly ahead?: boolean; readonly communicator?: Communicator | null } = {},
 ): Promise<TrainingRun> {
   const { seed, epochs, examples, batchSize, objectiveExamples } = settings;
   const { name, hyperParameters } = settings.optimizer;
@@ -54,6 +59,7 @@ export async function startMnist(
     batchSize,
     evaluationBatchSize,
     seed,
+    shard: shardOf(communicator),
   };
   const task = classifier<ImageBatch, tf.Tensor4D>({
     network: mnistNetwork(seed),
@@ -70,9 +76,11 @@ export async function startMnist(
     optimizer: createOptimizer(name, {
       ...hyperParameters,
       ...(objectiveExamples !== null && { objective }),
+      communicator,
     }),
     batches: await openBatches<ImageBatch>(source, options),
     counts: { ...countBatches(order, epochs), test: 0 },
     seed,
+    communicator,
   });
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 
-import type { EngineName } from 'tfjs-alig';
+import type { Communicator, EngineName } from 'tfjs-alig';
 
 import { exclusively, type Lock } from '../../lib/platform/exclusive.js';
 import { FileError, makeFolder } from '../../lib/platform/file-error.js';
@@ -15,7 +15,9 @@ import {
 } from '../runner/checkpoint.js';
 import { describeEnvironment, type RunRecord } from '../runner/environment.js';
 import type { RunPaths } from '../runner/files.js';
+import type { RunState } from '../runner/experiment.js';
 import { createProgressDisplay, type StageProgress } from '../runner/progress.js';
+import { shareValue } from '../runner/ranks.js';
 import { ResumableLog } from '../runner/resumable-log.js';
 import { checkSameEnvironment } from '../runner/same-environment.js';
 import { chartFileName, singleRunPaths } from './output.js';
@@ -124,6 +126,31 @@ async function openLog<Configuration, StepLine extends Line, EpochLine extends L
   }
 }
 
+/** Steps of a rank other than 0, which has the log, the checkpoint and the display. */
+async function followRun(
+  run: TrainingRun,
+  communicator: Communicator,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const begun = await shareValue<Begun>(communicator, null);
+    if (begun.state !== null) await run.restore(begun.state);
+    let isOver = false;
+    for (let step = begun.step; step < run.steps && !isOver && !signal.aborted; step++) {
+      isOver = (await run.step()).report === null;
+      await setImmediate();
+    }
+  } finally {
+    run.dispose();
+  }
+}
+
+/** Where rank 0 begins: with a state, where it has a checkpoint. */
+interface Begun {
+  readonly step: number;
+  readonly state: RunState | null;
+}
+
 /** Makes a training under the lock of its folder. */
 async function makeLocked<Configuration, StepLine extends Line, EpochLine extends Line>(
   single: SingleRun<Configuration, StepLine, EpochLine>,
@@ -131,6 +158,7 @@ async function makeLocked<Configuration, StepLine extends Line, EpochLine extend
   {
     signal,
     lock,
+    communicator = null,
     checkpointSeconds = standardCheckpointSeconds,
   }: SingleRunOptions & { lock: Lock },
 ): Promise<void> {
@@ -147,6 +175,11 @@ async function makeLocked<Configuration, StepLine extends Line, EpochLine extend
     const { steps, epochs } = progress;
     let { header } = progress;
     try {
+      if (communicator) {
+        const step = steps.length;
+        const begun: Begun = { step, state: step > 0 ? await run.save() : null };
+        await shareValue(communicator, begun);
+      }
       if (header !== null) {
         console.log(`Going on after ${steps.length} of ${run.steps} steps.`);
       }
@@ -236,6 +269,11 @@ export interface SingleRunOptions {
   readonly signal: AbortSignal;
   /** Seconds from one checkpoint to the next. Default: 30. */
   readonly checkpointSeconds?: number;
+  /**
+   * The ranks that make the training together: rank 0 shows and writes. Ctrl-C at mpirun ends all at once.
+   * Default: this process makes it alone.
+   */
+  readonly communicator?: Communicator | null;
 }
 
 /**
@@ -250,6 +288,11 @@ export async function makeSingleRun<Configuration, StepLine extends Line, EpochL
   outputFolder: string,
   options: SingleRunOptions,
 ): Promise<void> {
+  const { communicator } = options;
+  if (communicator && communicator.rank !== 0) {
+    await followRun(await single.start(), communicator, options.signal);
+    return;
+  }
   console.log(`${single.title}\n${single.description.join('\n')}\n`);
   makeFolder(outputFolder);
   const { lock: lockPath, log } = singleRunPaths(outputFolder);

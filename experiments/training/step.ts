@@ -25,8 +25,8 @@ export function takeStep(
       () => {
         const scalar = loss();
         const [value] = scalar.dataSync();
-        // Optimisers that do not use the loss would take the step.
-        if (!Number.isFinite(value)) {
+        // Optimisers that do not use the loss would take the step. Of many ranks all have to meet for it.
+        if (optimizer.communicator === null && !Number.isFinite(value)) {
           throw new DivergenceError(`The loss is not finite: ${value}.`);
         }
         return scalar;
@@ -43,6 +43,9 @@ export function takeStep(
   const report = optimizer.lastStep;
   if (report === null) {
     throw new Error('minimize returned, but the optimiser took no step.');
+  }
+  if (!Number.isFinite(report.loss)) {
+    throw new DivergenceError(`The loss is not finite: ${report.loss}.`);
   }
   return report;
 }

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-node';
-import type { EngineName, StepReport } from 'tfjs-alig';
+import type { Communicator, EngineName, StepReport } from 'tfjs-alig';
 
 import type { Run, RunState, StateValue, StepOutcome, StepRecord } from '../runner/experiment.js';
 import { makeTensors, readTensors, restoreOptimizer, saveOptimizer } from '../runner/tensors.js';
@@ -88,6 +88,8 @@ export interface TrainingOptions<Content extends Batch> {
   readonly schedule?: ScheduleSettings;
   /** That the optimiser has, for the objective. Default: 0. */
   readonly weightDecay?: number;
+  /** The ranks that share each batch, which the optimiser has too. Default: this process has it alone. */
+  readonly communicator?: Communicator | null;
   /** What a grid's log says of an epoch, and of its last step. Default: nothing. */
   readonly record?: (ended: EndedEpoch, report: StepReport) => StepRecord;
 }
@@ -138,7 +140,7 @@ export class TrainingRun<Content extends Batch = Batch> implements Run {
   }
 
   async step(): Promise<TrainingStep> {
-    const { task, optimizer, batches, counts, seed, record } = this.#options;
+    const { task, optimizer, batches, counts, seed, record, communicator } = this.#options;
     const start = performance.now();
     if (!this.#hasBegun) {
       batches.begin(placesAfter(this.#step, counts));
@@ -150,10 +152,12 @@ export class TrainingRun<Content extends Batch = Batch> implements Run {
     const step = this.#step;
     const epoch = epochOf(step, counts);
     this.#rate?.set(optimizer, epoch);
+    // What a layer draws is another thing on each rank, as it is for each example.
+    const part = communicator ? `/rank/${communicator.rank}` : '';
     let report: StepReport;
     try {
       report = takeStep(optimizer, task.variables, () =>
-        task.loss(batch, randomOf(`${seed}/step/${step}`)),
+        task.loss(batch, randomOf(`${seed}/step/${step}${part}`)),
       );
     } catch (error) {
       if (error instanceof DivergenceError) {
@@ -165,10 +169,11 @@ export class TrainingRun<Content extends Batch = Batch> implements Run {
     const seconds = (performance.now() - start) / 1000;
     this.#seconds += seconds;
     const before = this.#sums;
+    const examples = batch.batchSize * (communicator?.size ?? 1);
     const sums: EpochSums = {
       steps: before.steps + 1,
-      examples: before.examples + batch.batchSize,
-      loss: before.loss + batch.batchSize * report.loss,
+      examples: before.examples + examples,
+      loss: before.loss + examples * report.loss,
       clipped: before.clipped + Number(report.clipped),
       seconds: before.seconds + seconds,
       waited: before.waited + waited / 1000,
@@ -227,12 +232,15 @@ export class TrainingRun<Content extends Batch = Batch> implements Run {
     let [examples, loss, right] = [0, 0, 0];
     for (let index = 0; index < batchCount; index++) {
       const batch = await batches.next();
+      if (batch.batchSize === 0) continue;
       const evaluated = task.evaluate(batch);
       examples += batch.batchSize;
       loss += evaluated.loss;
       right += evaluated.right;
     }
-    return { loss: loss / examples, accuracy: right / examples };
+    const sums = Float64Array.of(examples, loss, right);
+    await this.#options.communicator?.sum(sums);
+    return { loss: sums[1]! / sums[0]!, accuracy: sums[2]! / sums[0]! };
   }
 
   /** Tests the best epoch; null where no epoch has been validated. */

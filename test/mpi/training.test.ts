@@ -1,6 +1,13 @@
 /** Training on several processes: the same bits as gradient accumulation in one. */
+import * as tf from '@tensorflow/tfjs-node';
 import test from 'ava';
-import { missingMpi, runRanks } from '../support/mpirun.js';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Communicator } from '../../lib/index.js';
+import { stepExchange } from '../../lib/mpi/communicator.js';
+import { packageRoot, temporaryFolder } from '../platform/folders.js';
+import { runNode } from '../platform/run.js';
+import { missingMpi, runRanks, startMpirun } from '../support/mpirun.js';
 import { testsThatNeed } from '../support/needs.js';
 import { simulatedGpu, simulatedLibrary } from '../support/simulated-cuda.js';
 
@@ -78,6 +85,83 @@ testsThatNeed(simulatedGpu, 'missing' in simulated ? simulated.missing : undefin
     for (const rows of told) t.deepEqual(rows, [{ device: true }]);
   },
 );
+
+interface Fitted {
+  readonly shape: readonly number[];
+  readonly first: boolean;
+  readonly history: Readonly<Record<string, readonly number[]>>;
+  readonly bits: string;
+  readonly steps: number;
+}
+
+withMpi('model.fit trains on the parts of all ranks, with one history', async (t) => {
+  const { told, exitCode, output } = await runRanks(3, 'fit');
+  t.is(exitCode, 0, output);
+  const fitted = told.map(([value]) => value as Fitted);
+  for (const { shape, first, history, bits, steps } of fitted) {
+    t.deepEqual(shape, [64, 6]);
+    t.true(first);
+    t.is(steps, 12);
+    t.is(bits, fitted[0]!.bits);
+    t.deepEqual(history, fitted[0]!.history);
+    const { loss, acc, stepSize } = history;
+    t.true(loss![2]! < loss![0]!);
+    t.true(acc!.every((share) => share > 0 && share <= 1));
+    t.is(stepSize!.length, 3);
+  }
+  // The bar of one rank.
+  t.is(output.split('Epoch 1 / 3').length, 2, output);
+});
+
+withMpi(
+  'train mnist on 2 ranks has one log and one display, and the steps of one process',
+  async (t) => {
+    const [alone, together] = [temporaryFolder(t), temporaryFolder(t)];
+    const options = ['--examples', '200', '--epochs', '1', '--batch-size', '64'];
+    const train = (folder: string) => [
+      join(packageRoot, 'dist', 'cli', 'main.js'),
+      ...['train', 'mnist', ...options, '--output', folder],
+    ];
+    const one = await runNode(train(alone), { cwd: packageRoot });
+    t.is(one.exitCode, 0, one.output);
+    const two = await startMpirun(2, train(together)).ended;
+    t.is(two.exitCode, 0, two.output);
+    t.is(two.output.split('MNIST, 1 epoch of 4 steps').length, 2, two.output);
+    t.regex(two.output, /200 examples, batch size 64, seed 1, 2 ranks/);
+    t.deepEqual(readdirSync(together).sort(), ['curves.svg', 'log.jsonl']);
+    const [stepsOfOne, stepsOfTwo] = [alone, together].map((folder) =>
+      readFileSync(join(folder, 'log.jsonl'), 'utf8')
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as { type: string; loss?: number })
+        .filter(({ type }) => type === 'step'),
+    );
+    t.is(stepsOfTwo!.length, 4);
+    // Sums in another order, which later steps make larger.
+    for (const [i, { loss }] of stepsOfTwo!.entries()) {
+      t.true(Math.abs(loss! - stepsOfOne![i]!.loss!) < 1e-3, `step ${i + 1}`);
+    }
+    const again = await startMpirun(2, train(together)).ended;
+    t.not(again.exitCode, 0);
+    t.regex(again.output, /already has a log\.jsonl of another run/);
+  },
+);
+
+test('what shard and averagedLogs cannot take is refused', async (t) => {
+  const { averagedLogs, shard } = await import('../../lib/index.js');
+  const communicator = { size: 3, rank: 1, [stepExchange]: null } as unknown as Communicator;
+  const wrong = undefined as unknown as Communicator;
+  t.throws(() => averagedLogs(wrong), {
+    message: /averagedLogs: communicator is missing; give it/,
+  });
+  t.throws(() => shard(tf.zeros([4]), wrong), { message: /shard: communicator is missing/ });
+  t.throws(() => shard(tf.zeros([2, 5]), communicator), {
+    instanceOf: RangeError,
+    message: /examples has 2 of them in shape \[2, 5\], fewer than the 3 ranks/,
+  });
+  t.throws(() => shard([1] as unknown as tf.Tensor, communicator), { instanceOf: TypeError });
+  t.deepEqual([...shard(tf.range(0, 7, 1), communicator).dataSync()], [2, 3]);
+});
 
 test('a communicator that is none is refused', async (t) => {
   const { AliG } = await import('../../lib/index.js');

@@ -52,11 +52,20 @@ export function startRanks(
   environment: NodeJS.ProcessEnv = {},
 ): RunningRanks {
   const script = fileURLToPath(new URL(`../mpi/programs/${program}.js`, import.meta.url));
-  const start = performance.now();
   const conditions = '--conditions=tfjs-alig:modules';
+  return startMpirun(count, [conditions, script, ...programArguments], environment);
+}
+
+/** Starts Node with these arguments on some processes. */
+export function startMpirun(
+  count: number,
+  nodeArguments: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+): RunningRanks {
+  const start = performance.now();
   const mpirun = spawn(
     'mpirun',
-    [...flags, '-n', String(count), process.execPath, conditions, script, ...programArguments],
+    [...flags, '-n', String(count), process.execPath, ...nodeArguments],
     // A test that hangs ends here, and not with the whole of the tests.
     { env: { ...process.env, TFJS_ALIG_MPI_TIMEOUT: '120', ...environment } },
   );

@@ -34,7 +34,7 @@ if (isResumed && rank === 0) {
   variables.forEach((variable, i) => {
     variable.assign(tensors[i]!.tensor);
   });
-  await optimizer.setWeights(tensors.slice(variables.length) as never);
+  await optimizer.setWeights(tensors.slice(variables.length));
 }
 const total = size * miniBatches;
 const training = new AccumulatingOptimizer({ optimizer, miniBatches });
@@ -47,16 +47,16 @@ for (let step = first; step < first + steps; step++) {
 }
 if (!isResumed && rank === 0) {
   const all = [
-    ...variables.map((variable) => ({ name: variable.name, tensor: variable as tf.Tensor })),
+    ...variables.map((variable) => ({ name: variable.name, tensor: variable })),
     ...(await optimizer.getWeights()),
   ];
   const saved = all.map(({ name, tensor }): Saved => {
-    const { shape, dtype } = tensor as tf.Tensor;
+    const { shape, dtype } = tensor;
     return {
       name,
       shape,
       type: dtype as Saved['type'],
-      values: [...(tensor as tf.Tensor).dataSync()],
+      values: [...tensor.dataSync()],
     };
   });
   writeFileSync(file!, JSON.stringify(saved));
