@@ -31,7 +31,7 @@ const options = {
   verbose: rank === 0 ? 1 : 0,
   callbacks: [stepLogger(optimizer), averagedLogs(mpi)],
 };
-const { history } = await model.fit(own, shard(labels, mpi), options as unknown as tf.ModelFitArgs);
+const { history } = await model.fit(own, shard(labels, mpi), options);
 const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
 tell(rank, {
   shape: own.shape,
