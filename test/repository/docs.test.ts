@@ -17,6 +17,7 @@ const folder = fileURLToPath(new URL('docs-examples/', import.meta.url));
 for (const [page, blocks] of [
   ['groups-and-constraints', 4],
   ['losses', 3],
+  ['saving-and-resuming', 2],
   ['training-helpers', 9],
 ] as const) {
   test.serial(`the examples of docs/${page}.md run and print what they promise to`, async (t) => {
