@@ -6,9 +6,11 @@ import { FileError, makeFolder } from '../lib/platform/file-error.js';
 import { writeAtomically } from '../lib/platform/write-atomically.js';
 import { runHost } from './host/run.js';
 import { runMemory } from './memory/run.js';
+import { runMpi } from './mpi/run.js';
 import { contendersSection } from './page/contenders.js';
 import { hostSection } from './page/host.js';
 import { memorySection } from './page/memory.js';
+import { mpiSection } from './page/mpi.js';
 import { stepSection } from './page/step.js';
 import { trainingSection } from './page/training.js';
 import { writePages } from './page/write.js';
@@ -109,6 +111,11 @@ measurement('memory', 'what 10,000 steps hold, and steps over a billion paramete
 measurement('host', "the host's share of a step over many small arrays, on a GPU too").action(
   (options: Common) => {
     deliver('host', options, runHost(options), hostSection);
+  },
+);
+measurement('mpi', "a step on 1, 2 and 4 ranks of this machine, beside MPI's own allreduce").action(
+  (options: Common) => {
+    deliver('mpi', options, runMpi(options), mpiSection);
   },
 );
 program

@@ -5,6 +5,7 @@ import stringify from 'json-stringify-pretty-compact';
 import { packageRoot } from '../lib/platform/package.js';
 import type { HostResults } from './host/run.js';
 import type { MemoryResults } from './memory/run.js';
+import type { MpiResults } from './mpi/run.js';
 import type { StepResults } from './step/run.js';
 import type { TrainingResults } from './training/run.js';
 
@@ -14,6 +15,7 @@ export interface Results {
   training: TrainingResults;
   memory: MemoryResults;
   host: HostResults;
+  mpi: MpiResults;
 }
 export type ResultName = keyof Results;
 

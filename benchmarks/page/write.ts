@@ -11,6 +11,7 @@ import { growthSection } from './growth.js';
 import { hostSection } from './host.js';
 import { memorySection } from './memory.js';
 import { scaleSection } from './scale.js';
+import { mpiSection } from './mpi.js';
 import { stepSection } from './step.js';
 import { trainingSection } from './training.js';
 
@@ -44,6 +45,7 @@ export async function makePages(): Promise<Readonly<Record<string, string>>> {
   const training = readResults('training');
   const memory = readResults('memory');
   const host = readResults('host');
+  const mpi = readResults('mpi');
   const pages: Readonly<Record<string, Readonly<Record<string, string | null>>>> = {
     'docs/performance.md': {
       charts:
@@ -58,6 +60,7 @@ export async function makePages(): Promise<Readonly<Record<string, string>>> {
       training: training && trainingSection(training),
       memory: memory && memorySection(memory),
       host: host && hostSection(host),
+      mpi: mpi && mpiSection(mpi),
       scale: scaleSection(),
     },
     [contendersPage]: { contenders: step && contendersSection(step) },

@@ -24,6 +24,8 @@ import { standardCases } from '../../benchmarks/step/cases.js';
 import { disagreement } from '../../benchmarks/step/check.js';
 import { elementsOf, networkShapes } from '../../benchmarks/step/shapes.js';
 import { packageRoot } from '../../lib/platform/package.js';
+import { missingMpi } from '../support/mpirun.js';
+import { testsThatNeed } from '../support/needs.js';
 
 const main = fileURLToPath(new URL('../../benchmarks/main.js', import.meta.url));
 
@@ -129,6 +131,24 @@ test.serial("npm run bench -- host --quick measures the host's share", async (t)
     t.true(step.minimum > 0, name);
   }
 });
+
+testsThatNeed('MPI', missingMpi())(
+  'npm run bench -- mpi --quick measures steps on ranks',
+  async (t) => {
+    const { results, stdout } = await quick('mpi');
+    t.deepEqual(
+      results.results.map(({ ranks, bytesSent }) => [ranks, bytesSent]),
+      [
+        [1, 0],
+        [2, 4512],
+      ],
+    );
+    for (const { step, alone, allreduce } of results.results) {
+      for (const { minimum } of [step, alone, allreduce]) t.true(minimum > 0);
+    }
+    t.regex(stdout, /\| 1,000 +\| +2 +\|/);
+  },
+);
 
 test('an unknown shape is refused with the forms that are wanted', async (t) => {
   const error = await t.throwsAsync(
