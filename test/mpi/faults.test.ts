@@ -97,10 +97,6 @@ for (const [fault, sign] of [
   ['exception in the loss', /rank 1 has failed in its step, so that no rank takes it: no data/],
   ['exception between steps', /rank 1 has ended while rank 0 makes a step: Error: no data/],
   ['fewer steps', /rank 1 has ended while rank 0 makes a step: its process has come to its end/],
-  [
-    'forgotten step',
-    /rank 1 has ended while rank 0 makes a step|step is \d on rank 1 and \d on rank 0/,
-  ],
   ['straggler', /rank 1 has not come within 1 s/],
 ] as const) {
   withMpi(`all end and the other rank names it: ${fault}`, async (t) => {
