@@ -43,8 +43,8 @@ export interface Communicator {
    * nothing. A process that ends does it by itself.
    */
   dispose(): void;
-  /** For steps. */
-  readonly [stepExchange]: StepExchange;
+  /** For steps; null: there is one process, whose steps are its own. */
+  readonly [stepExchange]: StepExchange | null;
 }
 
 /** The same in all copies of the package in a process. */

@@ -91,8 +91,8 @@ export class Ranks implements Communicator, StepExchange {
     this.seconds = timeoutSeconds;
   }
 
-  get [stepExchange](): StepExchange {
-    return this;
+  get [stepExchange](): StepExchange | null {
+    return this.size > 1 ? this : null;
   }
 
   get timeoutSeconds(): number {
