@@ -40,7 +40,8 @@ function checkSanitizers() {
     const programs = build(name, ['simt_selftest', 'engine_test']);
     for (const program of ['simt_selftest', 'engine_test']) {
       const environment = sanitizerEnvironment;
-      const { stdout } = runChecked(join(programs, program), [], { environment });
+      const options = program === 'engine_test' ? ['--memory'] : [];
+      const { stdout } = runChecked(join(programs, program), options, { environment });
       console.log(`  ${name} sanitizer, ${program}: ${stdout.trim()}`);
     }
   }

@@ -73,6 +73,7 @@ Case caseOf(const nlohmann::json& row) {
   row.at("steps").get_to(each.steps);
   row.at("withoutGradient").get_to(each.withoutGradient);
   row.at("orderSeed").get_to(each.orderSeed);
+  row.at("valuesAlone").get_to(each.valuesAlone);
   row.at("nonNegativeStates").get_to(each.nonNegativeStates);
   readStep(row.at("step").get<std::vector<std::int32_t>>(), each);
   for (std::size_t i = row.at("usedScalars").get<std::size_t>(); i < kMostScalars; ++i) {

@@ -85,6 +85,8 @@ struct Case {
   int steps = 3;
   // Too much for fibers under a sanitizer.
   bool large = false;
+  // It touches the same memory as another case.
+  bool valuesAlone = false;
   // Of kVariants, which are run: all where the engine's own parts are tried.
   std::vector<std::size_t> variants = {0, 1, 2, 3};
 };

@@ -32,9 +32,11 @@ StepResult stepOnCpu(const Case& each, const Array& input, Values& values) {
 int failures = 0;
 
 void report(const std::string& where, const std::string& what) {
-  if (++failures <= 20) std::printf("FAILED %s: %s\n", where.c_str(), what.c_str());
+  std::printf("FAILED %s: %s\n", where.c_str(), what.c_str());
   // A later case may end the process.
   std::fflush(stdout);
+  // Nobody reads more.
+  if (++failures == 20) std::_Exit(1);
 }
 
 void expect(bool condition, const std::string& where, const std::string& what) {

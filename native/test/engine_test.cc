@@ -221,7 +221,9 @@ int testAllocationFaults() {
   return faults;
 }
 
-int runAll(bool large) {
+// `large`: also cases that take seconds. `memory`: only cases that touch other memory than the
+// others.
+int runAll(bool large, bool memory) {
   const std::vector<Case>& cases = tableOfCases();
   int ran = 0;
   {
@@ -229,7 +231,7 @@ int runAll(bool large) {
     testErrors(engine);
     testOtherStream(engine);
     for (const Case& each : cases) {
-      if (each.large && !large) continue;
+      if ((each.large && !large) || (each.valuesAlone && memory)) continue;
       testCase(engine, each);
       ++ran;
     }
@@ -246,5 +248,8 @@ int runAll(bool large) {
 }  // namespace tfjs_alig
 
 int main(int count, char** arguments) {
-  return tfjs_alig::runAll(count > 1 && std::strcmp(arguments[1], "--large") == 0);
+  const auto given = [&](const char* option) {
+    return count > 1 && std::strcmp(arguments[1], option) == 0;
+  };
+  return tfjs_alig::runAll(given("--large"), given("--memory"));
 }

@@ -31,8 +31,8 @@ export function injectBug({ name, file, find, replace }) {
  * @param {string} program
  */
 export function expectFound(bug, program) {
-  // Large cases take a sanitizer minutes.
-  const options = bug.build === 'plain' ? ['--large'] : [];
+  // Large cases take a sanitizer minutes, and it looks at memory alone.
+  const options = { plain: ['--large'], ptx: [] }[bug.build] ?? ['--memory'];
   const result = run(program, options, { environment: sanitizerEnvironment });
   const output = `${result.output}${result.signal ?? ''}`;
   if (result.ok || !bug.says.test(output)) {

@@ -34,6 +34,7 @@ export const orders: readonly StepCase[] = Array.from({ length: 240 }, (_, i) =>
     },
     loss: 1,
     orderSeed: i + 1,
+    valuesAlone: i >= sizesBySeed.length,
     steps: 1,
   }),
 );

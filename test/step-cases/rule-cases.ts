@@ -23,9 +23,10 @@ function finiteCases({ groups, settings }: RuleForm): Change[] {
     { title: 'the ball active', of: { ...one, maxNorm } },
     { title: 'clipped by value', of: { ...one, maxGradientValue } },
     { title: 'tensors without gradient, projected', of: { maxNorm }, withoutGradient: [0, 2] },
-    { title: 'all gradients 0', gradientScale: 0 },
+    { title: 'all gradients 0', valuesAlone: true, gradientScale: 0 },
     {
       title: 'no gradient and no state yet',
+      valuesAlone: true,
       gradientScale: 0,
       stateScale: 0,
       of: {
@@ -37,16 +38,18 @@ function finiteCases({ groups, settings }: RuleForm): Change[] {
     },
     {
       title: 'state that decays out of the normal range',
+      valuesAlone: true,
       gradientScale: 1e-39,
       stateScale: 3e-38,
       of: one,
       steps: 6,
     },
-    { title: 'denormal values', ...denormalScales },
-    { title: 'large gradients', gradientScale: 3e25 },
-    { title: 'huge gradients', gradientScale: 3e38 },
+    { title: 'denormal values', valuesAlone: true, ...denormalScales },
+    { title: 'large gradients', valuesAlone: true, gradientScale: 3e25 },
+    { title: 'huge gradients', valuesAlone: true, gradientScale: 3e38 },
     {
       title: 'huge state',
+      valuesAlone: true,
       sizes: [40, 3],
       parameterScale: 3.4e38,
       stateScale: 3.4e38,
@@ -60,22 +63,22 @@ function finiteCases({ groups, settings }: RuleForm): Change[] {
 function clippingCases({ settings }: RuleForm): Change[] {
   const clippedAt = (maxGradientNorm: number) => ({ settings: { ...settings, maxGradientNorm } });
   return [
-    { title: 'gradients clipped', of: clippedAt(0.1) },
-    { title: 'gradients below the clipping norm', of: clippedAt(1e6) },
-    { title: 'all gradients 0, clipped', gradientScale: 0, of: clippedAt(1) },
-    { title: 'huge gradients clipped', gradientScale: 3e38, of: clippedAt(1) },
+    { title: 'gradients clipped', valuesAlone: true, of: clippedAt(0.1) },
+    { title: 'gradients below the clipping norm', valuesAlone: true, of: clippedAt(1e6) },
+    { title: 'all gradients 0, clipped', valuesAlone: true, gradientScale: 0, of: clippedAt(1) },
+    { title: 'huge gradients clipped', valuesAlone: true, gradientScale: 3e38, of: clippedAt(1) },
   ];
 }
 
 const lossCases: readonly Change[] = [
-  { title: 'loss 0', loss: 0 },
-  { title: 'negative loss', loss: -0.4 },
+  { title: 'loss 0', valuesAlone: true, loss: 0 },
+  { title: 'negative loss', valuesAlone: true, loss: -0.4 },
 ];
 
 /** Of numbers that are not: they are refused before the settings count. */
 function refusedCases({ rule }: RuleForm): Change[] {
   return [
-    { title: 'infinite gradients', gradientScale: Infinity, steps: 1 },
+    { title: 'infinite gradients', valuesAlone: true, gradientScale: Infinity, steps: 1 },
     {
       title: 'tensors without gradient, an infinite gradient',
       gradientFlaw: Infinity,
@@ -83,14 +86,22 @@ function refusedCases({ rule }: RuleForm): Change[] {
     },
     {
       title: 'a gradient that is not a number, clipped by value',
+      valuesAlone: true,
       gradientFlaw: NaN,
       of: { maxGradientValue },
     },
     { title: 'a gradient that is not a number, projected', gradientFlaw: NaN, of: { maxNorm } },
-    { title: 'a loss that is not a number', loss: NaN, withoutGradient: [0] },
+    { title: 'a loss that is not a number', valuesAlone: true, loss: NaN, withoutGradient: [0] },
     { title: 'no gradient at all, projected', withoutGradient: [0, 1, 2, 3], of: { maxNorm } },
-    { title: 'a parameter that is infinite', parameterFlaw: Infinity, of: { maxNorm } },
-    ...(rule.state.length > 0 ? [{ title: 'a state that is not a number', stateFlaw: NaN }] : []),
+    {
+      title: 'a parameter that is infinite',
+      valuesAlone: true,
+      parameterFlaw: Infinity,
+      of: { maxNorm },
+    },
+    ...(rule.state.length > 0
+      ? [{ title: 'a state that is not a number', valuesAlone: true, stateFlaw: NaN }]
+      : []),
   ];
 }
 

@@ -27,6 +27,11 @@ export interface StepCase {
   readonly tries: 'engine' | 'rule';
   /** It has elements for several threads of the CPU, which is all that it is for. */
   readonly forThreads: boolean;
+  /**
+   * It differs from another case in its values alone. Engines touch the same memory in both, so that the
+   * sanitizers, under which a case takes a hundred times as long, leave it out.
+   */
+  readonly valuesAlone: boolean;
 }
 
 /** A case as a row: what it leaves out is the usual. */
@@ -45,6 +50,7 @@ const usual = {
   steps: 3,
   orderSeed: null,
   forThreads: false,
+  valuesAlone: false,
 };
 
 /** A case of ALI-G on the engine's own parts; `settings`: what differs from the usual ones. */

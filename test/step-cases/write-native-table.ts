@@ -15,7 +15,7 @@ function toJson(number: number): number | string {
 }
 
 function rowOf(stepCase: StepCase): object {
-  const { title, sizes, step, tries, steps, withoutGradient, orderSeed } = stepCase;
+  const { title, sizes, step, tries, steps, withoutGradient, orderSeed, valuesAlone } = stepCase;
   return {
     title,
     tries,
@@ -23,6 +23,7 @@ function rowOf(stepCase: StepCase): object {
     steps,
     withoutGradient,
     orderSeed: orderSeed ?? 0,
+    valuesAlone,
     step: [...packStep(step)],
     usedScalars: step.rule.scalars.length,
     nonNegativeStates: nonNegativeStates(stepCase),
