@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 
+import { ranksOfMpirun } from '../experiments/runner/ranks.js';
 import { chartFileName, singleRunPaths } from '../experiments/training/output.js';
 import type { Communicator } from '../lib/mpi/communicator.js';
 import { packageRoot } from '../lib/platform/package.js';
@@ -64,7 +65,6 @@ export async function runTraining(
   output: string = defaultOutputFolder(name),
 ): Promise<void> {
   const folder = resolve(output);
-  const { ranksOfMpirun } = await import('../experiments/runner/ranks.js');
   const communicator = await ranksOfMpirun();
   if (communicator && !forRanks) {
     command.error(`error: train ${name} runs in one process; start it without mpirun.`);

@@ -1,10 +1,10 @@
-// Builds the native add-on from binding.gyp, and where nvcc is found the CUDA engine, where mpicxx is found
-// the MPI engine. npm runs it as
-// the package's install script, and then it never fails the install: without the add-on the portable
-// engine works, without the CUDA engine the CPU; where the package's prebuilt add-on loads, it compiles
-// none, and where there is a driver and no CUDA engine could be built, it tries the prebuilt one.
-// `npx tfjs-alig build` runs it with --strict: then it builds from source, exits with 1 where that
-// fails, and shows the end of the log. What else it is given is for cmake-js.
+// Builds the native add-on from binding.gyp, and where nvcc is found the CUDA engine, where mpicxx is
+// found the MPI engine. npm runs it as the package's install script, and then it never fails the
+// install: without the add-on the portable engine works, without the CUDA engine the CPU; where the
+// package's prebuilt add-on loads, it compiles none, and where there is a driver and no CUDA engine
+// could be built, it tries the prebuilt one. `npx tfjs-alig build` runs it with --strict: then it
+// builds from source, exits with 1 where that fails, and shows the end of the log. What else it is
+// given is for cmake-js.
 import { spawnSync } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

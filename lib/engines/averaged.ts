@@ -20,6 +20,10 @@ export interface AveragedPart {
   readonly gradients: (Tensor | null)[];
 }
 
+function numberOf(loss: number | Tensor): number {
+  return typeof loss === 'number' ? loss : loss.dataSync()[0]!;
+}
+
 function valuesOf(tensor: Tensor): Float32Array {
   const values = tensor.dataSync<'float32'>();
   if (values.length !== tensor.size) throw changedShape(tensor, `${values.length} elements`);
@@ -32,7 +36,7 @@ function valuesOf(tensor: Tensor): Float32Array {
  */
 export function averagedPart(exchange: StepExchange, own: OwnPart): AveragedPart {
   const { variables, gradients, stepNumber, agreement } = own;
-  const loss = typeof own.loss === 'number' ? own.loss : own.loss.dataSync()[0]!;
+  const loss = numberOf(own.loss);
   const values = gradients.map((gradient) => gradient && valuesOf(gradient));
   const without = values.flatMap((each, place) => (each ? [] : [place]));
   const agreed: AgreedStep = exchange.agree({ stepNumber, loss, agreement, without });
@@ -51,18 +55,19 @@ export function averagedPart(exchange: StepExchange, own: OwnPart): AveragedPart
  * As {@link whereNotFinite}, with the ranks at fault: a step that is refused is refused on all of them, and
  * all have to ask.
  *
+ * @param exchange Null: this process trains alone.
  * @param suspects This rank's own.
  */
 export function whereNotFiniteOnRanks(
-  exchange: StepExchange,
+  exchange: StepExchange | null,
   report: StepReport,
   suspects: Parameters<typeof whereNotFinite>[1],
   ownLoss: number | Tensor,
 ): string {
   const own = whereNotFinite(report, suspects);
   const { status } = report;
-  if (status !== 'lossNotFinite' && status !== 'gradientNotFinite') return own;
-  const loss = typeof ownLoss === 'number' ? ownLoss : ownLoss.dataSync()[0]!;
+  if (!exchange || (status !== 'lossNotFinite' && status !== 'gradientNotFinite')) return own;
+  const loss = numberOf(ownLoss);
   const isAtFault = status === 'lossNotFinite' && !Number.isFinite(loss);
   const told = exchange.tell(isAtFault ? ` (${loss})` : own);
   return told.map((text, rank) => (text === '' ? '' : ` on rank ${rank}${text}`)).join('');

@@ -1,3 +1,4 @@
+import { mpiPackages } from '#mpi-engine';
 import { addonState } from '../platform/addon.js';
 import { commandLine } from '../platform/package-manager.js';
 import { packageVersion } from '../platform/version.js';
@@ -5,9 +6,8 @@ import { Ranks } from './ranks.js';
 
 const owner = 'tfjs-alig/mpi';
 
-/** Debian's packages; install/mpi-engine.js builds with them. */
 const remedy =
-  `On Debian and Ubuntu: apt install openmpi-bin libopenmpi-dev, then ${commandLine('build')}. ` +
+  `On Debian and Ubuntu: apt install ${mpiPackages}, then ${commandLine('build')}. ` +
   `${commandLine('doctor')} says what is missing.`;
 
 const defaultSeconds = 600;

@@ -13,7 +13,7 @@ import {
   type RankStep,
   type StepExchange,
 } from '../mpi/communicator.js';
-import { NonFiniteError, whereNotFinite } from '../rules/non-finite.js';
+import { NonFiniteError, type whereNotFinite } from '../rules/non-finite.js';
 import type { StepReport } from '../rules/report.js';
 
 /** The option of every optimiser that makes its steps those of many processes. */
@@ -122,9 +122,7 @@ export class SharedSteps {
     suspects: Parameters<typeof whereNotFinite>[1],
     ownLoss: number | Tensor,
   ): string {
-    return this.exchange
-      ? whereNotFiniteOnRanks(this.exchange, report, suspects, ownLoss)
-      : whereNotFinite(report, suspects);
+    return whereNotFiniteOnRanks(this.exchange, report, suspects, ownLoss);
   }
 
   private broadcast({ variables, state, numbers }: SharedState): Tensor[] {

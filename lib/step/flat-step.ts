@@ -5,11 +5,12 @@ import { DeviceBuffer } from '../engines/device-buffer.js';
 import { hostStepper } from '../engines/host.js';
 import type { StepExchange } from '../mpi/communicator.js';
 import { warnOnce } from '../platform/warn-once.js';
-import { checkOutcome, whereNotFinite } from '../rules/non-finite.js';
+import { checkOutcome } from '../rules/non-finite.js';
 import type { StepReport } from '../rules/report.js';
 import type { RuleStep } from '../rules/rule-step.js';
 import { deviceLists, hostLists, overlapError, type FlatLists } from './flat-lists.js';
 import {
+  agreementOf,
   exchangeOf,
   isDeviceStep,
   type DeviceStepOptions,
@@ -41,14 +42,12 @@ export function warnOfBound(owner: string, report: StepReport): void {
 function averager(
   owner: string,
   exchange: StepExchange,
-  { rule, settings, maxNorm }: RuleStep,
+  ruleStep: RuleStep,
   lengths: readonly (number | null)[],
 ) {
   const results = lengths.flatMap((length) => (length === null ? [] : [new Float32Array(length)]));
   const agreement = () => ({
-    step: owner,
-    rule: rule.name,
-    options: { ...settings, maxNorm },
+    ...agreementOf(owner, ruleStep),
     gradientLengths: lengths,
   });
   return {
@@ -101,9 +100,7 @@ function hostFlatStepper(
           gradients: suspects('gradients', gradients),
           parameters: suspects('parameters', parameters),
         };
-        return exchange
-          ? whereNotFiniteOnRanks(exchange, report, all, loss)
-          : whereNotFinite(report, all);
+        return whereNotFiniteOnRanks(exchange, report, all, loss);
       });
       warnOfBound(owner, report);
       return report;

@@ -7,7 +7,7 @@ import {
 } from '../engines/engine.js';
 import { engineOfBackend } from '../engines/choose.js';
 import type { StepExchange } from '../mpi/communicator.js';
-import { checkOutcome, whereNotFinite } from '../rules/non-finite.js';
+import { checkOutcome } from '../rules/non-finite.js';
 import type { StepReport } from '../rules/report.js';
 import type { RuleStep } from '../rules/rule-step.js';
 import { shown } from '../values/shown.js';
@@ -24,6 +24,7 @@ import {
 import { flatStepper, warnOfBound } from './flat-step.js';
 import {
   checkedVelocities,
+  agreementOf,
   exchangeOf,
   isDeviceStep,
   isTensorStep,
@@ -76,7 +77,6 @@ function stepOverVariables(
   }
   checkLoss(owner, options.loss);
   checkSomeGradient(owner, gradients);
-  const { settings, maxNorm } = ruleStep;
   const averaged =
     exchange &&
     averagedPart(exchange, {
@@ -85,9 +85,7 @@ function stepOverVariables(
       loss: options.loss,
       stepNumber: 0,
       agreement: () => ({
-        step: owner,
-        rule: ruleStep.rule.name,
-        options: { ...settings, maxNorm },
+        ...agreementOf(owner, ruleStep),
         shapes: parameters.map(({ shape }) => shape),
       }),
     });
@@ -117,9 +115,7 @@ function stepOverVariables(
   } else {
     checkOutcome(report, () => {
       const suspects = suspectsOf({ ...step, gradients });
-      return exchange
-        ? whereNotFiniteOnRanks(exchange, report, suspects, options.loss)
-        : whereNotFinite(report, suspects);
+      return whereNotFiniteOnRanks(exchange, report, suspects, options.loss);
     });
     warnOfBound(owner, report);
   }

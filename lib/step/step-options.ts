@@ -136,3 +136,8 @@ export function isDeviceStep(options: StepOptions): options is DeviceStepOptions
 export function exchangeOf(owner: string, communicator: unknown): StepExchange | null {
   return checkCommunicator(owner, communicator)?.[stepExchange] ?? null;
 }
+
+/** What has to be the same on all ranks of a step of ALI-G, beside its arrays. */
+export function agreementOf(owner: string, { rule, settings }: RuleStep): object {
+  return { step: owner, rule: rule.name, options: settings };
+}

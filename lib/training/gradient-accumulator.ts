@@ -122,8 +122,8 @@ function newSum(shape: readonly number[]): WeightedSum {
  * Averages the gradients and the losses of micro-batches, for batches that do not fit into memory at
  * once. Both averages are over the same examples, weighted by their numbers, so that a step equals
  * that of one large batch to float32 rounding. In Node (backends `tensorflow` and `cpu`) the sums are
- * doubles in host memory, 8 bytes a parameter, and each average is rounded once. A step size computed from the loss, as ALI-G's, is
- * wrong when the loss is that of the last micro-batch alone.
+ * doubles in host memory, 8 bytes a parameter, and each average is rounded once. A step size computed
+ * from the loss, as ALI-G's, is wrong when the loss is that of the last micro-batch alone.
  *
  *     const accumulator = new GradientAccumulator();
  *     for (const {inputs, labels} of microBatches) {

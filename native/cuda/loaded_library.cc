@@ -3,9 +3,9 @@
 #include <cstdlib>
 
 #if !defined(_WIN32)
-#include <dlfcn.h>
 #include <unistd.h>
 
+#include "node/engine_library.h"
 #include "node/package_folder.h"
 #endif
 
@@ -37,35 +37,27 @@ std::vector<std::string> libraryPaths() {
   return isThere(built) ? std::vector{built, prebuilt} : std::vector{prebuilt};
 }
 
-// Fills `library` and returns what is wrong with the file, or an empty text.
-std::string lookUp(const std::string& path, CudaLibrary& library) {
-  // RTLD_NODELETE: TensorFlow's threads and JavaScript's finalizers call it as long as they live.
-  void* const loaded = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-  if (!loaded) return dlerror();
-  using Version = decltype(&tfjs_alig_cuda_version);
-  const auto version = reinterpret_cast<Version>(dlsym(loaded, "tfjs_alig_cuda_version"));
-  if (!version) return path + " is not the CUDA engine of tfjs-alig";
-  // Before any other function is looked up: another version may have others, under these names too.
-  if (std::string(version()) != TFJS_ALIG_VERSION) {
-    return "it was built from version " + std::string(version()) +
-           ", and this package is " TFJS_ALIG_VERSION;
-  }
-#define TFJS_ALIG_LOOK_UP(name)                                           \
-  library.name = reinterpret_cast<decltype(&name)>(dlsym(loaded, #name)); \
-  if (!library.name) return "it has no function " #name;
+CudaLibrary open(const std::string& path) {
+  // TensorFlow's threads and JavaScript's finalizers call it as long as they live.
+  const EngineLibrary file(path, "CUDA engine", "tfjs_alig_cuda_version", RTLD_LOCAL);
+  CudaLibrary library;
+#define TFJS_ALIG_LOOK_UP(name) file.lookUp(#name, library.name);
   TFJS_ALIG_CUDA_FUNCTIONS(TFJS_ALIG_LOOK_UP)
 #undef TFJS_ALIG_LOOK_UP
-  return "";
+  return library;
 }
 
 CudaLibraryState load() {
   static CudaLibrary library;
   CudaLibraryState state;
   for (const std::string& path : libraryPaths()) {
-    const std::string problem = lookUp(path, library);
-    if (problem.empty()) return {&library, path, ""};
-    state.problem += (state.problem.empty() ? "" : "; ") + problem;
-    if (state.path.empty()) state.path = path;
+    try {
+      library = open(path);
+      return {&library, path, ""};
+    } catch (const std::runtime_error& error) {
+      state.problem += (state.problem.empty() ? "" : "; ") + std::string(error.what());
+      if (state.path.empty()) state.path = path;
+    }
   }
   return state;
 }

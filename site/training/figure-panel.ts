@@ -7,10 +7,13 @@ import { lineChart } from './line-chart.js';
 import { choice, elementOf, powerOfTen, showSlider, slider } from './controls.js';
 
 interface Figure {
-  /** The ids of its controls begin with it. */
+  /** The ids of its elements begin with it. */
   readonly id: string;
   readonly title: string;
   readonly range: readonly [number, number];
+  /** w_0, and the exponent of the maximal learning rate, to begin with. */
+  readonly start: number;
+  readonly rate: number;
   readonly value: (w: number) => number;
   readonly derivative: (w: number) => number;
 }
@@ -20,6 +23,8 @@ const figures: readonly Figure[] = [
     id: 'figure-1',
     title: 'f(w) = exp(w) - w - 1, convex',
     range: [-2, 2.5],
+    start: figure1.start,
+    rate: -0.5,
     value: (w) => figure1.objective(w, 0),
     derivative: figure1.derivative,
   },
@@ -27,6 +32,8 @@ const figures: readonly Figure[] = [
     id: 'figure-2',
     title: 'a function with flat slopes, not convex',
     range: [-4, 4],
+    start: figure2.start,
+    rate: 0.5,
     value: figure2.objective,
     derivative: figure2.derivative,
   },
@@ -76,8 +83,19 @@ function tangentAt({ value, derivative }: Figure, w: number): [number, number][]
       ];
 }
 
+/** Puts a copy of the page's template at the end of its figures, and gives its parts their ids. */
+function addPanel(id: string): void {
+  const template = elementOf('figure') as HTMLTemplateElement;
+  const panel = template.content.cloneNode(true) as DocumentFragment;
+  for (const part of panel.querySelectorAll<HTMLElement>('[data-part]')) {
+    part.id = `${id}-${part.dataset['part']!}`;
+  }
+  elementOf('figures').append(panel);
+}
+
 function playFigure(figure: Figure): void {
   const { id, range, value } = figure;
+  addPanel(id);
   const chart = lineChart(elementOf(`${id}-chart`), {
     title: figure.title,
     axes: ['w', 'f(w)'],
@@ -90,6 +108,9 @@ function playFigure(figure: Figure): void {
   const start = slider(`${id}-start`);
   const rate = slider(`${id}-rate`);
   const rule = choice(`${id}-rule`);
+  [start.min, start.max] = range.map(String) as [string, string];
+  start.value = String(figure.start);
+  rate.value = String(figure.rate);
   const draw = () => {
     const polyak = rule.value === 'polyak';
     rate.disabled = polyak;

@@ -105,7 +105,10 @@ function next(work: (number: number) => Promise<void>): void {
   running = running.then(async () => {
     if (number !== current) return;
     startButton.textContent = 'Stop';
-    elementOf('steps').textContent = '0';
+    const steps = elementOf('steps');
+    steps.textContent = '0';
+    // Tells the trainings apart, whose steps all begin at 0.
+    steps.dataset['training'] = String(number);
     elementOf('problem').textContent = '';
     try {
       await work(number);

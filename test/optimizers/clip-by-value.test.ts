@@ -24,7 +24,7 @@ function gradientsOf(step: number): Float32Array[] {
   return [20_001, 7].map((size) => Float32Array.from({ length: size }, () => random() - 0.5));
 }
 
-/** What TensorFlow.js makes of it; that of the cpu backend, which computes in double. */
+/** The same by arithmetic of JavaScript; the bound is a float32 number. */
 function clipped(gradient: Float32Array): Float32Array {
   return gradient.map((value) => Math.max(-maxGradientValue, Math.min(maxGradientValue, value)));
 }

@@ -38,16 +38,19 @@ testInChromium('it trains on every backend, its charts move, and it fetches noth
     t.is(await text('problem'), '');
   };
   const stepsShown = "Number(document.getElementById('steps').textContent)";
+  /** Does what starts another training, and waits until that has taken some steps. */
+  const train = async (start: () => Promise<unknown>) => {
+    const before = (await page.locator('#steps').getAttribute('data-training')) ?? '';
+    await start();
+    await until(`document.getElementById('steps').dataset.training !== '${before}'`);
+    await until(`${stepsShown} >= ${steps}`);
+  };
   const backends = await page.locator('#backend option').allInnerTexts();
   t.true(backends.includes('cpu') && backends.includes('wasm') && backends.includes('webgl'));
   t.log(`backends: ${backends.join(', ')}`);
   // The first is chosen already, and a choice is a change.
   for (const backend of [...backends].reverse()) {
-    await page.selectOption('#backend', backend);
-    await until(
-      `document.getElementById('backend-used').textContent === '${backend}' && ${stepsShown} < ${steps}`,
-    );
-    await until(`${stepsShown} >= ${steps}`);
+    await train(() => page.selectOption('#backend', backend));
     t.is(await text('backend-used'), backend);
     for (const contestant of [0, 1]) {
       // ln 10 is where a network begins that knows nothing.
@@ -61,12 +64,9 @@ testInChromium('it trains on every backend, its charts move, and it fetches noth
   }
 
   // At a rate at which SGD and Adam can't train, ALI-G takes its own steps.
-  await page.selectOption('#backend', 'wasm');
-  await page.locator('#rate').fill('3');
-  await until(
-    `document.getElementById('rate-value').textContent === '1000' && ${stepsShown} < ${steps}`,
-  );
-  await until(`${stepsShown} >= ${steps}`);
+  await train(() => page.selectOption('#backend', 'wasm'));
+  await train(() => page.locator('#rate').fill('3'));
+  t.is(await text('rate-value'), '1000');
   t.true(Number(await text('step-size-0')) < 1000);
   t.true(Number(await text('loss-0')) < 5);
   const others = [await text('loss-1'), await text('loss-2')];
