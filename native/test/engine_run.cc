@@ -35,8 +35,11 @@ void report(const std::string& where, const std::string& what) {
   std::printf("FAILED %s: %s\n", where.c_str(), what.c_str());
   // A later case may end the process.
   std::fflush(stdout);
-  // Nobody reads more.
-  if (++failures == 20) std::_Exit(1);
+  if (++failures == 20) {
+    std::printf("20 differences: no more are looked for\n");
+    std::fflush(stdout);
+    std::_Exit(1);
+  }
 }
 
 void expect(bool condition, const std::string& where, const std::string& what) {
