@@ -44,6 +44,23 @@ int tfjs_alig_cuda_free(TfjsAligCudaEngine*, void* memory, TfjsAligCudaError) {
   return 0;
 }
 
+int tfjs_alig_cuda_free_later(TfjsAligCudaEngine*, void* memory, TfjsAligCudaError) {
+  std::free(memory);
+  return 0;
+}
+
+int tfjs_alig_cuda_set_zero(TfjsAligCudaEngine*, void* memory, std::size_t bytes,
+                            TfjsAligCudaError) {
+  std::memset(memory, 0, bytes);
+  return 0;
+}
+
+int tfjs_alig_cuda_allocate_results(TfjsAligCudaEngine*, std::size_t count,
+                                    tfjs_alig::StepResult** results, TfjsAligCudaError) {
+  *results = static_cast<tfjs_alig::StepResult*>(std::calloc(count, sizeof **results));
+  return 0;
+}
+
 int tfjs_alig_cuda_upload(TfjsAligCudaEngine*, void* to, const void* from, std::size_t bytes,
                           TfjsAligCudaError) {
   std::memcpy(to, from, bytes);
@@ -61,10 +78,11 @@ int tfjs_alig_cuda_copy(TfjsAligCudaEngine*, void*, const void*, std::size_t, Tf
 }
 
 int tfjs_alig_cuda_step(TfjsAligCudaEngine*, const tfjs_alig::StepTensor*, std::size_t,
-                        const float*, float, const void*, std::size_t, float*, TfjsAligCudaError) {
+                        const float*, float, const void*, std::size_t, tfjs_alig::StepResult*,
+                        TfjsAligCudaError) {
   return 0;
 }
 
 int tfjs_alig_cuda_wait(TfjsAligCudaEngine*, TfjsAligCudaError) { return 0; }
-int tfjs_alig_cuda_wait_for_device(TfjsAligCudaEngine*, TfjsAligCudaError) { return 0; }
+int tfjs_alig_cuda_follow_device(TfjsAligCudaEngine*, TfjsAligCudaError) { return 0; }
 }

@@ -203,7 +203,42 @@ __device__ __forceinline__ Quad loadGradient(const float* from, float maxGradien
   return quad;
 }
 
-// The chunk of this block: its tensor, and where in it.
+// Copies an array, which may be the same one, and hands each quad to `work` before it is written.
+// Where two rows are left both are read before one is written: no load moves before a store, which
+// is a barrier to nvcc.
+template <class Work>
+__device__ __forceinline__ void rewriteQuads(const float* from, float* to, unsigned size,
+                                             const Work& work) {
+  constexpr auto kRow = static_cast<unsigned>(kLaneCount);
+  const auto write = [&](int quad, unsigned i, Quad values, auto extent) {
+    work(quad, values, extent);
+    storeQuad(to + i, values, extent);
+  };
+#pragma unroll
+  for (int quad = 0; quad < Lanes::kQuads; ++quad) {
+    unsigned i = kQuad * (threadIdx.x + static_cast<unsigned>(quad * kBlock));
+    if (isAligned(from) && isAligned(to)) {
+#pragma unroll 1
+      for (; i + kRow + kQuad <= size; i += 2 * kRow) {
+        const Quad first = loadQuad(from + i, WholeQuad());
+        const Quad second = loadQuad(from + i + kRow, WholeQuad());
+        write(quad, i, first, WholeQuad());
+        write(quad, i + kRow, second, WholeQuad());
+      }
+      if (i + kQuad <= size) {
+        write(quad, i, loadQuad(from + i, WholeQuad()), WholeQuad());
+        i += kRow;
+      }
+    }
+#pragma unroll 1
+    for (; i < size; i += kRow) {
+      const unsigned extent = size - i < kQuad ? size - i : kQuad;
+      write(quad, i, loadQuad(from + i, extent), extent);
+    }
+  }
+}
+
+// The chunk of a block: its tensor, and where in it.
 struct ChunkPlace {
   const TableEntry* tensor;
   std::uint64_t offset;
@@ -211,17 +246,17 @@ struct ChunkPlace {
 };
 
 template <std::uint32_t TableEntry::*kFirst>
-__device__ __forceinline__ ChunkPlace findChunk(const TableEntry* table, std::size_t count) {
+__device__ __forceinline__ ChunkPlace findChunk(const TableOnGpu& table, unsigned chunk) {
   ChunkPlace place;
-  place.tensor = table + findEntry<kFirst>(table, count, blockIdx.x);
-  place.offset = std::uint64_t{blockIdx.x - place.tensor->*kFirst} * kChunkSize;
+  place.tensor = table.entries + findEntry<kFirst>(table.entries, table.count, chunk);
+  place.offset = std::uint64_t{chunk - place.tensor->*kFirst} * kChunkSize;
   const std::uint64_t rest = place.tensor->size - place.offset;
   place.size = static_cast<unsigned>(rest < kChunkSize ? rest : kChunkSize);
   return place;
 }
 
-// The sum of up to kChunkSize chunk sums, in thread 0.
-__device__ __forceinline__ double addChunkSums(const double* sums, unsigned size) {
+// The sum of up to kChunkSize numbers, in thread 0.
+__device__ __forceinline__ double addPart(const double* sums, unsigned size) {
   Lanes lanes = {};
   forEachQuad<2>(size, true, [&](int quad, unsigned i, auto extent) {
 #pragma unroll
@@ -230,6 +265,46 @@ __device__ __forceinline__ double addChunkSums(const double* sums, unsigned size
     }
   });
   return addLanes(lanes);
+}
+
+// The sum of a list of chunk sums, in thread 0. Of more than kChunkSize each part of so many is
+// added first, then the sums of the parts in the same way.
+__device__ __forceinline__ double addChunkSums(const ChunkSums& sums, unsigned list) {
+  constexpr auto kPart = static_cast<unsigned>(kChunkSize);
+  const double* from = sums.ofList(list);
+  double* to = sums.ofParts;
+  unsigned count = sums.chunks;
+#pragma unroll 1
+  while (count > kPart) {
+    const unsigned parts = (count - 1) / kPart + 1;
+#pragma unroll 1
+    for (unsigned part = 0; part < parts; ++part) {
+      const unsigned rest = count - part * kPart;
+      const double sum = addPart(from + part * kPart, rest < kPart ? rest : kPart);
+      if (threadIdx.x == 0) to[part] = sum;
+      __syncthreads();
+    }
+    from = to;
+    to += parts;
+    count = parts;
+  }
+  return addPart(from, count);
+}
+
+// NOTE [last block]
+// What follows from the sums of all chunks is done by the block that comes here last, so that it
+// takes no launch of its own. Which block that is does not show: it adds the sums in their order.
+// The first fence puts a block's sums before its count, the second one its count before what it
+// reads of the others. The count is 0 again after the last block.
+__device__ __forceinline__ bool isLastBlock(unsigned* blocksDone) {
+  __shared__ bool last;
+  if (threadIdx.x == 0) {
+    __threadfence();
+    last = atomicInc(blocksDone, gridDim.x - 1) == gridDim.x - 1;
+    __threadfence();
+  }
+  __syncthreads();
+  return last;
 }
 
 }  // namespace tfjs_alig

@@ -2,11 +2,11 @@
 #include <cstring>
 #include <stdexcept>
 #include <string>
-#include <utility>
 
 #include "cpu/floating_point.h"
 #include "cuda/engine.h"
 #include "cuda/kernels.h"
+#include "cuda/whole_device.h"
 
 namespace tfjs_alig {
 namespace {
@@ -15,18 +15,15 @@ namespace {
 constexpr std::uint64_t kMostBlocks = 0x7fffffff;
 
 template <class... Parameters, class... Arguments>
-void launch(const char* stage, dim3 blocks, const Stream& stream, void (*kernel)(Parameters...),
+void launch(const char* stage, unsigned blocks, const Stream& stream, void (*kernel)(Parameters...),
             Arguments... arguments) {
   cudaLaunchConfig_t configuration = {};
-  configuration.gridDim = blocks;
+  // One where there is no chunk.
+  configuration.gridDim = dim3(blocks > 0 ? blocks : 1);
   configuration.blockDim = dim3(kBlock);
   configuration.stream = stream.get();
   checkCuda(cudaLaunchKernelEx(&configuration, kernel, static_cast<Parameters>(arguments)...),
             stage);
-}
-
-dim3 gridOf(std::uint64_t blocks, int lists = 1) {
-  return dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(lists));
 }
 
 [[noreturn]] void refuseTensor(std::size_t index, const std::string& reason) {
@@ -99,7 +96,17 @@ void fillGroups(const StepInput& input, const UploadLayout& layout, unsigned cha
     }
   }
   std::memcpy(memory + layout.settings, input.settings, rule.settingsWords * sizeof(float));
-  std::memcpy(memory + layout.groups, input.groups, groupCount * rule.groupWords * sizeof(float));
+  // Step numbers count from that of the step, so that they do not change with each one.
+  for (std::size_t group = 0; group < groupCount; ++group) {
+    const std::size_t bytes = rule.groupWords * sizeof(float);
+    unsigned char* const to = memory + layout.groups + group * bytes;
+    std::memcpy(to, static_cast<const unsigned char*>(input.groups) + group * bytes, bytes);
+    std::int32_t stepNumber = 0;
+    unsigned char* const number = to + bytes - sizeof stepNumber;
+    std::memcpy(&stepNumber, number, sizeof stepNumber);
+    stepNumber -= input.header.stepNumber;
+    std::memcpy(number, &stepNumber, sizeof stepNumber);
+  }
 }
 
 }  // namespace
@@ -107,15 +114,50 @@ void fillGroups(const StepInput& input, const UploadLayout& layout, unsigned cha
 CudaEngine::CudaEngine() {
   // Fails here, and not in the first step, where the library has no code for this GPU.
   cudaFuncAttributes attributes;
-  checkCuda(cudaFuncGetAttributes(&attributes, reinterpret_cast<const void*>(&measureGradients)),
+  checkCuda(cudaFuncGetAttributes(&attributes, reinterpret_cast<const void*>(&projectParameters)),
             "loading the kernels");
   state_.reserve(1, stream_);
+  setZero(state_.data(), sizeof(StepState));
 }
 
 CudaEngine::~CudaEngine() {
   // Memory must not go while a step uses it. A failure was reported by what caused it.
   cudaStreamSynchronize(stream_.get());
+  for (void* const memory : toBeFreed_) cudaFree(memory);
 }
+
+void CudaEngine::wait() {
+  waitFor(stream_);
+  while (!toBeFreed_.empty()) {
+    void* const memory = toBeFreed_.back();
+    toBeFreed_.pop_back();
+    --allocations_;
+    checkCuda(cudaFree(memory), "freeing memory of the GPU");
+  }
+}
+
+void* CudaEngine::allocate(std::size_t bytes) {
+  if (!toBeFreed_.empty()) wait();
+  // To give memory back must not allocate: a finalizer could not say that it failed.
+  toBeFreed_.reserve(allocations_ + 1);
+  void* memory = nullptr;
+  checkCuda(cudaMalloc(&memory, bytes), "allocating memory of the GPU");
+  ++allocations_;
+  return memory;
+}
+
+void CudaEngine::free(void* memory) {
+  freeLater(memory);
+  wait();
+}
+
+StepResult* CudaEngine::allocateResults(std::size_t count) {
+  results_.emplace_back();
+  results_.back().reserve(count, stream_);
+  return results_.back().data();
+}
+
+void CudaEngine::followDevice() const { tfjs_alig::followDevice(stream_, ofDevice_); }
 
 void CudaEngine::upload(void* to, const void* from, std::size_t bytes) {
   checkCuda(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream_.get()),
@@ -134,19 +176,22 @@ void CudaEngine::copy(void* to, const void* from, std::size_t bytes) {
             "copying on the GPU");
 }
 
+void CudaEngine::setZero(void* memory, std::size_t bytes) {
+  checkCuda(cudaMemsetAsync(memory, 0, bytes, stream_.get()), "filling memory with zeros");
+}
+
 CudaEngine::Upload CudaEngine::upload(const CudaStepArguments& arguments) {
   const StepInput& input = arguments.input;
   const RuleFunctions& rule = *input.rule;
   const auto groupCount = static_cast<std::size_t>(input.groupCount());
   const UploadLayout layout(rule, groupCount);
-  const std::size_t most = layout.table + arguments.count * sizeof(TableEntry);
-  pinned_.reserve(most, stream_);
-  uploads_.reserve(most, stream_);
+  numberedGroups_.reserve(groupCount * rule.groupWords, stream_);
   coefficients_.reserve(groupCount * rule.coefficientsBytes / sizeof(float), stream_);
-  checkCuda(cudaEventSynchronize(uploaded_.get()), "waiting for the last upload");
+  wanted_.resize(layout.table + arguments.count * sizeof(TableEntry));
 
+  std::uint64_t chunks = 0;
+  std::uint64_t gradientChunks = 0;
   Upload upload = {};
-  auto* const table = reinterpret_cast<TableEntry*>(pinned_.data() + layout.table);
   for (std::size_t index = 0; index < arguments.count; ++index) {
     const StepTensor& tensor = arguments.tensors[index];
     if (tensor.group >= groupCount) {
@@ -157,86 +202,89 @@ CudaEngine::Upload CudaEngine::upload(const CudaStepArguments& arguments) {
     if (tensor.gradient) upload.stepWanted = true;
     if (tensor.size == 0) continue;
     checkTensor(tensor, index, input);
-    const std::uint64_t chunks = chunksOf(tensor.size);
-    if (chunks > kMostBlocks - upload.chunks) {
+    const std::uint64_t ofTensor = chunksOf(tensor.size);
+    if (ofTensor > kMostBlocks - chunks) {
       throw std::invalid_argument("too many parameters for one step");
     }
-    TableEntry& entry = table[upload.entries++];
-    entry = entryOf(tensor);
-    entry.firstChunk = static_cast<std::uint32_t>(upload.chunks);
-    entry.firstGradientChunk = static_cast<std::uint32_t>(upload.gradientChunks);
-    upload.chunks += chunks;
-    if (tensor.gradient) upload.gradientChunks += chunks;
+    TableEntry entry = entryOf(tensor);
+    entry.firstChunk = static_cast<std::uint32_t>(chunks);
+    entry.firstGradientChunk = static_cast<std::uint32_t>(gradientChunks);
+    std::memcpy(wanted_.data() + layout.table + upload.table.count * sizeof entry, &entry,
+                sizeof entry);
+    ++upload.table.count;
+    chunks += ofTensor;
+    if (tensor.gradient) gradientChunks += ofTensor;
   }
-  fillGroups(input, layout, pinned_.data());
-  checkCuda(cudaMemcpyAsync(uploads_.data(), pinned_.data(),
-                            layout.table + upload.entries * sizeof(TableEntry),
-                            cudaMemcpyHostToDevice, stream_.get()),
-            "copying the list of tensors to the GPU");
-  checkCuda(cudaEventRecord(uploaded_.get(), stream_.get()), "recording the upload");
+  upload.chunks = static_cast<unsigned>(chunks);
+  upload.gradientChunks = static_cast<unsigned>(gradientChunks);
+  fillGroups(input, layout, wanted_.data());
+  uploadChanges(layout.table + upload.table.count * sizeof(TableEntry), layout.table);
 
   const unsigned char* const onGpu = uploads_.data();
-  upload.table = reinterpret_cast<const TableEntry*>(onGpu + layout.table);
-  upload.groups = {
-      onGpu + layout.settings,  onGpu + layout.groups,
-      onGpu + layout.measuring, reinterpret_cast<const double*>(onGpu + layout.factors),
-      coefficients_.data(),     input.groupCount()};
+  upload.table.entries = reinterpret_cast<const TableEntry*>(onGpu + layout.table);
+  upload.groups.settings = onGpu + layout.settings;
+  upload.groups.groups = onGpu + layout.groups;
+  upload.groups.measuring = onGpu + layout.measuring;
+  upload.groups.factors = reinterpret_cast<const double*>(onGpu + layout.factors);
+  upload.groups.numbered = numberedGroups_.data();
+  upload.groups.coefficients = coefficients_.data();
+  upload.groups.count = input.groupCount();
   return upload;
 }
 
-// Passes over lists of chunk sums until one block can add the rest of each.
-CudaEngine::Sums CudaEngine::shorten(std::uint64_t count, int lists) {
-  const double* from = sums_.data();
-  double* to = shorterSums_.data();
-  double* next = sums_.data();
-  while (count > kChunkSize) {
-    const std::uint64_t shorter = chunksOf(count);
-    launch("adding the sums of chunks", gridOf(shorter, lists), stream_, shortenSums, from, count,
-           to);
-    from = to;
-    std::swap(to, next);
-    count = shorter;
-  }
-  return {from, static_cast<unsigned>(count)};
+// Copies to the GPU what differs from the last upload: nothing where a trainer keeps its arrays and
+// settings, all of it where TensorFlow has put the tensors of each step elsewhere.
+void CudaEngine::uploadChanges(std::size_t bytes, std::size_t tableOffset) {
+  const bool pinnedLost = pinned_.reserve(bytes, stream_);
+  const bool uploadsLost = uploads_.reserve(bytes, stream_);
+  const std::size_t before = pinnedLost || uploadsLost ? 0 : pinnedBytes_;
+  const auto differs = [&](std::size_t from, std::size_t to) {
+    return to > before || std::memcmp(wanted_.data() + from, pinned_.data() + from, to - from) != 0;
+  };
+  const std::size_t from = differs(0, tableOffset) ? 0 : tableOffset;
+  const std::size_t to = differs(tableOffset, bytes) ? bytes : tableOffset;
+  if (from == to) return;
+  checkCuda(cudaEventSynchronize(uploaded_.get()), "waiting for the last upload");
+  // Nothing is known to be there if this fails.
+  pinnedBytes_ = 0;
+  std::memcpy(pinned_.data() + from, wanted_.data() + from, to - from);
+  checkCuda(cudaMemcpyAsync(uploads_.data() + from, pinned_.data() + from, to - from,
+                            cudaMemcpyHostToDevice, stream_.get()),
+            "copying the list of tensors to the GPU");
+  checkCuda(cudaEventRecord(uploaded_.get(), stream_.get()), "recording the upload");
+  pinnedBytes_ = to > before ? to : before;
 }
 
 void CudaEngine::step(const CudaStepArguments& arguments) {
   const StepInput& input = arguments.input;
   const RuleKernels& kernels = ruleKernels()[input.header.rule];
   const Upload upload = this->upload(arguments);
-  const auto lists = static_cast<std::size_t>(input.rule->sums);
-  sums_.reserve(lists * upload.chunks, stream_);
-  shorterSums_.reserve(lists * chunksOf(upload.chunks), stream_);
+  sums_.reserve(static_cast<std::size_t>(input.rule->sums) * upload.chunks, stream_);
+  // Of the parts, of their parts and so on, each of which is 16,384 times shorter.
+  sumsOfParts_.reserve(2 * chunksOf(upload.chunks), stream_);
+  const auto sumsOf = [&](unsigned chunks) {
+    return ChunkSums{sums_.data(), chunks, sumsOfParts_.data()};
+  };
 
   const float maxGradientValue = input.header.maxGradientValue;
-  if (upload.gradientChunks > 0) {
-    const dim3 blocks = gridOf(upload.gradientChunks);
-    if (kernels.measure) {
-      launch("measuring the gradients", blocks, stream_, kernels.measure, upload.table,
-             upload.entries, upload.groups, maxGradientValue, sums_.data());
-    } else {
-      launch("measuring the gradients", blocks, stream_, measureGradients, upload.table,
-             upload.entries, maxGradientValue, sums_.data());
-    }
-  }
-  const Sums measured = shorten(upload.gradientChunks, input.rule->sums);
-  const DecideArguments decideArguments = {
-      measured.values,     measured.count,          upload.stepWanted,    arguments.loss,
-      arguments.lossValue, input.header.stepNumber, input.header.scalars, upload.groups};
-  launch("deciding the step size", gridOf(1), stream_, kernels.decide, decideArguments,
+  const DecideArguments decide = {upload.stepWanted,    arguments.loss,
+                                  arguments.lossValue,  input.header.stepNumber,
+                                  input.header.scalars, upload.groups};
+  launch("measuring the gradients", upload.gradientChunks, stream_, kernels.measure, upload.table,
+         maxGradientValue, decide, sumsOf(upload.gradientChunks), state_.data());
+  launch("updating the parameters", upload.chunks, stream_, kernels.update, upload.table,
+         maxGradientValue, upload.groups.coefficients, input.header.ball, sumsOf(upload.chunks),
          state_.data(), arguments.result);
-  if (upload.chunks > 0) {
-    launch("updating the parameters", gridOf(upload.chunks), stream_, kernels.update, upload.table,
-           upload.entries, upload.groups.coefficients, maxGradientValue, state_.data(),
-           sums_.data());
-  }
-  const Sums squaredParameters = shorten(upload.chunks, 1);
-  launch("deciding the projection", gridOf(1), stream_, completeReport, squaredParameters.values,
-         squaredParameters.count, input.header.ball, state_.data(), arguments.result);
   // Without a radius nothing is ever projected, which the host knows without asking the GPU.
-  if (upload.chunks > 0 && std::isfinite(input.header.ball.radius)) {
-    launch("projecting the parameters", gridOf(upload.chunks), stream_, projectParameters,
-           upload.table, upload.entries, state_.data());
+  if (upload.chunks == 0 || !std::isfinite(input.header.ball.radius)) return;
+  try {
+    launch("projecting the parameters", upload.chunks, stream_, projectParameters, upload.table,
+           state_.data());
+  } catch (const std::exception& error) {
+    throw std::runtime_error(
+        std::string(error.what()) +
+        ": the parameters and the state are those after the step, but outside of the constraint "
+        "where it wanted a projection");
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "cuda/rule_kernels.h"
 #include "cuda/runtime.h"
@@ -21,7 +22,7 @@ struct CudaStepArguments {
   const float* loss;  // on the GPU; null: lossValue
   float lossValue;
   StepInput input;
-  StepResult* result;  // on the GPU
+  StepResult* result;  // in pinned memory
 };
 
 // All functions expect the engine's GPU to be the current one (CurrentDevice).
@@ -35,36 +36,51 @@ class CudaEngine {
   void upload(void* to, const void* from, std::size_t bytes);
   void download(void* to, const void* from, std::size_t bytes);
   void copy(void* to, const void* from, std::size_t bytes);
+  void setZero(void* memory, std::size_t bytes);
+
+  void* allocate(std::size_t bytes);
+  void free(void* memory);
+  // Never waits: `wait` or `allocate` frees it.
+  void freeLater(void* memory) { toBeFreed_.push_back(memory); }
+  // Results of steps, in pinned memory that lives as long as the engine.
+  StepResult* allocateResults(std::size_t count);
+
   void step(const CudaStepArguments& arguments);
-  void wait() const { waitFor(stream_); }
+  // What comes next comes after all that the GPU was given so far, in any stream.
+  void followDevice() const;
+  void wait();
 
  private:
   // What a step reads from the GPU's memory.
   struct Upload {
-    const TableEntry* table;
-    std::size_t entries;
+    TableOnGpu table;
     GroupsOnGpu groups;
-    std::uint64_t chunks;
-    std::uint64_t gradientChunks;
+    unsigned chunks;
+    unsigned gradientChunks;
     bool stepWanted;
-  };
-  struct Sums {
-    const double* values;
-    unsigned count;
   };
 
   Upload upload(const CudaStepArguments& arguments);
-  Sums shorten(std::uint64_t count, int lists);
+  void uploadChanges(std::size_t bytes, std::size_t tableOffset);
 
   Stream stream_ = newStream();
   // Recorded after an upload: only then may the pinned memory be filled again.
   Event uploaded_ = newEvent();
+  // Recorded by followDevice.
+  Event ofDevice_ = newEvent();
+  // The upload that a step wants; what was uploaded last, in pinned memory; and that on the GPU.
+  std::vector<unsigned char> wanted_;
   Scratch<unsigned char, PinnedSpace> pinned_;
+  std::size_t pinnedBytes_ = 0;
   Scratch<unsigned char, DeviceSpace> uploads_;
+  Scratch<float, DeviceSpace> numberedGroups_;
   Scratch<float, DeviceSpace> coefficients_;
   Scratch<double, DeviceSpace> sums_;
-  Scratch<double, DeviceSpace> shorterSums_;
+  Scratch<double, DeviceSpace> sumsOfParts_;
   Scratch<StepState, DeviceSpace> state_;
+  std::vector<Scratch<StepResult, PinnedSpace>> results_;
+  std::size_t allocations_ = 0;  // that are not freed yet
+  std::vector<void*> toBeFreed_;
 };
 
 }  // namespace tfjs_alig

@@ -137,15 +137,26 @@ int tfjs_alig_cuda_allocate(TfjsAligCudaEngine* engine, std::size_t bytes, void*
                             TfjsAligCudaError error) {
   return guardedOnDevice(engine, error, [&] {
     // Never null, also for an empty array: a null gradient says that there is none.
-    checkCuda(cudaMalloc(memory, bytes > 0 ? bytes : 1), "allocating memory of the GPU");
+    *memory = engine->engine.allocate(bytes > 0 ? bytes : 1);
   });
 }
 
 int tfjs_alig_cuda_free(TfjsAligCudaEngine* engine, void* memory, TfjsAligCudaError error) {
-  return guardedOnDevice(engine, error, [&] {
-    engine->engine.wait();
-    checkCuda(cudaFree(memory), "freeing memory of the GPU");
-  });
+  return guardedOnDevice(engine, error, [&] { engine->engine.free(memory); });
+}
+
+int tfjs_alig_cuda_free_later(TfjsAligCudaEngine* engine, void* memory, TfjsAligCudaError error) {
+  return guarded(error, [&] { engine->engine.freeLater(memory); });
+}
+
+int tfjs_alig_cuda_set_zero(TfjsAligCudaEngine* engine, void* memory, std::size_t bytes,
+                            TfjsAligCudaError error) {
+  return guardedOnDevice(engine, error, [&] { engine->engine.setZero(memory, bytes); });
+}
+
+int tfjs_alig_cuda_allocate_results(TfjsAligCudaEngine* engine, std::size_t count,
+                                    tfjs_alig::StepResult** results, TfjsAligCudaError error) {
+  return guardedOnDevice(engine, error, [&] { *results = engine->engine.allocateResults(count); });
 }
 
 int tfjs_alig_cuda_upload(TfjsAligCudaEngine* engine, void* to, const void* from, std::size_t bytes,
@@ -165,7 +176,8 @@ int tfjs_alig_cuda_copy(TfjsAligCudaEngine* engine, void* to, const void* from, 
 
 int tfjs_alig_cuda_step(TfjsAligCudaEngine* engine, const tfjs_alig::StepTensor* tensors,
                         std::size_t count, const float* loss, float lossValue, const void* input,
-                        std::size_t inputWords, float* result, TfjsAligCudaError error) {
+                        std::size_t inputWords, tfjs_alig::StepResult* result,
+                        TfjsAligCudaError error) {
   return guardedOnDevice(engine, error, [&] {
     tfjs_alig::CudaStepArguments arguments = {};
     arguments.tensors = tensors;
@@ -173,7 +185,7 @@ int tfjs_alig_cuda_step(TfjsAligCudaEngine* engine, const tfjs_alig::StepTensor*
     arguments.loss = loss;
     arguments.lossValue = lossValue;
     arguments.input = tfjs_alig::readStepInput(input, inputWords);
-    arguments.result = reinterpret_cast<tfjs_alig::StepResult*>(result);
+    arguments.result = result;
     engine->engine.step(arguments);
   });
 }
@@ -182,9 +194,8 @@ int tfjs_alig_cuda_wait(TfjsAligCudaEngine* engine, TfjsAligCudaError error) {
   return guardedOnDevice(engine, error, [&] { engine->engine.wait(); });
 }
 
-int tfjs_alig_cuda_wait_for_device(TfjsAligCudaEngine* engine, TfjsAligCudaError error) {
-  return guardedOnDevice(engine, error,
-                         [] { checkCuda(cudaDeviceSynchronize(), "waiting for the GPU"); });
+int tfjs_alig_cuda_follow_device(TfjsAligCudaEngine* engine, TfjsAligCudaError error) {
+  return guardedOnDevice(engine, error, [&] { engine->engine.followDevice(); });
 }
 
 }  // extern "C"

@@ -42,7 +42,13 @@ void tfjs_alig_cuda_close(TfjsAligCudaEngine* engine);
 // Memory of the engine's GPU. Copies are ordered with the steps and have finished on return.
 int tfjs_alig_cuda_allocate(TfjsAligCudaEngine* engine, std::size_t bytes, void** memory,
                             TfjsAligCudaError error);
+// Waits for the steps that use the memory.
 int tfjs_alig_cuda_free(TfjsAligCudaEngine* engine, void* memory, TfjsAligCudaError error);
+// Waits for nothing: the memory is freed when the engine next waits for its steps or allocates.
+int tfjs_alig_cuda_free_later(TfjsAligCudaEngine* engine, void* memory, TfjsAligCudaError error);
+// Enqueues that the memory becomes zeros and returns without waiting for it.
+int tfjs_alig_cuda_set_zero(TfjsAligCudaEngine* engine, void* memory, std::size_t bytes,
+                            TfjsAligCudaError error);
 int tfjs_alig_cuda_upload(TfjsAligCudaEngine* engine, void* to, const void* from, std::size_t bytes,
                           TfjsAligCudaError error);
 int tfjs_alig_cuda_download(TfjsAligCudaEngine* engine, void* to, const void* from,
@@ -52,24 +58,31 @@ int tfjs_alig_cuda_download(TfjsAligCudaEngine* engine, void* to, const void* fr
 int tfjs_alig_cuda_copy(TfjsAligCudaEngine* engine, void* to, const void* from, std::size_t bytes,
                         TfjsAligCudaError error);
 
+// Host memory for the results of so many steps, which the GPU writes by itself. It belongs to the
+// engine and goes with it.
+int tfjs_alig_cuda_allocate_results(TfjsAligCudaEngine* engine, std::size_t count,
+                                    tfjs_alig::StepResult** results, TfjsAligCudaError error);
+
 // Enqueues one step on the engine's stream and returns without waiting for it. The pointers in
 // `tensors` are device pointers, the list itself is on the host and may be freed on return.
 //  - loss: a device pointer to one float, or null for lossValue;
 //  - input: `inputWords` words of engine/step_input.h, on the host, which may be freed on return;
-//  - result: device pointer to a StepResult, aligned as its doubles are.
+//  - result: of tfjs_alig_cuda_allocate_results, to be read after tfjs_alig_cuda_wait.
 // In place (newParameter == parameter) a refused step writes nothing but the result. Out of place
 // the new arrays always get values: the old ones where the step was refused or a tensor has no
 // gradient. Without any gradient only the constraint is applied.
 int tfjs_alig_cuda_step(TfjsAligCudaEngine* engine, const tfjs_alig::StepTensor* tensors,
                         std::size_t count, const float* loss, float lossValue, const void* input,
-                        std::size_t inputWords, float* result, TfjsAligCudaError error);
+                        std::size_t inputWords, tfjs_alig::StepResult* result,
+                        TfjsAligCudaError error);
 
 // Waits until all that was enqueued on the engine's stream is done.
 int tfjs_alig_cuda_wait(TfjsAligCudaEngine* engine, TfjsAligCudaError error);
 
-// Waits for all work of the whole device, of other streams too: before a step whose inputs come
-// from TensorFlow, whose streams cannot be waited for (NOTE [order with TensorFlow]).
-int tfjs_alig_cuda_wait_for_device(TfjsAligCudaEngine* engine, TfjsAligCudaError error);
+// What is enqueued next comes after all work that the whole device has been given so far, in other
+// streams too: before a step whose inputs come from TensorFlow, whose streams are not known (NOTE
+// [order with TensorFlow]). With a driver for CUDA 12.5 or later the host does not wait.
+int tfjs_alig_cuda_follow_device(TfjsAligCudaEngine* engine, TfjsAligCudaError error);
 
 }  // extern "C"
 

@@ -10,6 +10,25 @@ namespace tfjs_alig {
 template <class Rule>
 constexpr int kArrays = Rule::kStates > 0 ? Rule::kStates : 1;
 
+// NOTE [blocks on a multiprocessor]
+// The fewest blocks that a multiprocessor must hold, which bounds the registers of a thread; 0
+// leaves both to ptxas. It gave these kernels some registers too few, spilled 4 to 120 bytes a
+// thread to memory and held one block more. The static check finds where it does.
+template <class Rule>
+constexpr int kBlocksToMeasure = 0;
+template <>
+constexpr int kBlocksToMeasure<Dfw> = 4;
+template <>
+constexpr int kBlocksToMeasure<DfwMomentum> = 4;
+template <>
+constexpr int kBlocksToMeasure<L4Adam> = 3;
+template <>
+constexpr int kBlocksToMeasure<Momo> = 3;
+template <class Rule>
+constexpr int kBlocksToUpdate = 0;
+template <>
+constexpr int kBlocksToUpdate<L4Adam> = 3;
+
 // What a thread holds of a rule's state.
 template <class Rule>
 struct StateQuads {
@@ -63,12 +82,24 @@ struct StatePointers {
   }
 };
 
+// The sum of squares of a chunk of a gradient.
+__device__ __forceinline__ void measureGradient(const ChunkPlace& chunk, float maxGradientValue,
+                                                const ChunkSums& sums) {
+  const float* gradient = asGlobal(chunk.tensor->gradient) + chunk.offset;
+  Lanes lanes = {};
+  forEachQuad<kRowsOfOneArray>(
+      chunk.size, isAligned(gradient), [&](int quad, unsigned i, auto extent) {
+        addSquares(lanes.of[quad], loadGradient(gradient + i, maxGradientValue, extent), extent);
+      });
+  const double sum = addLanes(lanes);
+  if (threadIdx.x == 0) sums.ofChunks[blockIdx.x] = sum;
+}
+
+// All sums of a chunk, where the rule has others beside.
 template <class Rule>
-__global__ void __launch_bounds__(kBlock)
-    measureTerms(const TableEntry* table, std::size_t count, GroupsOnGpu groups,
-                 float maxGradientValue, double* sums) {
+__device__ __forceinline__ void measureTerms(const ChunkPlace& chunk, const GroupsOnGpu& groups,
+                                             float maxGradientValue, const ChunkSums& sums) {
   constexpr int kTerms = Rule::kSums - 1;
-  const ChunkPlace chunk = findChunk<&TableEntry::firstGradientChunk>(table, count);
   const TableEntry& tensor = *chunk.tensor;
   const auto measuring =
       static_cast<const typename Rule::Measuring*>(groups.measuring)[tensor.group];
@@ -99,20 +130,18 @@ __global__ void __launch_bounds__(kBlock)
   for (int k = 0; k < Rule::kSums; ++k) {
     if (k > 0) __syncthreads();
     const double sum = addLanes(lanes[k]);
-    if (threadIdx.x == 0)
-      sums[static_cast<std::size_t>(k) * gridDim.x + blockIdx.x] = factors[k] * sum;
+    if (threadIdx.x == 0) sums.ofList(static_cast<unsigned>(k))[blockIdx.x] = factors[k] * sum;
   }
 }
 
-// In one thread of one block: the host never waits for the sums.
+// Of one block, in one thread: the host never waits for the sums.
 template <class Rule>
-__global__ void __launch_bounds__(kBlock)
-    decide(DecideArguments arguments, StepState* state, StepResult* result) {
+__device__ __forceinline__ void decide(const DecideArguments& arguments, const ChunkSums& sums,
+                                       StepState* state) {
 #pragma unroll 1
   for (int k = 0; k < Rule::kSums; ++k) {
     if (k > 0) __syncthreads();
-    const double sum = addChunkSums(arguments.sums + static_cast<std::size_t>(k) * arguments.count,
-                                    arguments.count);
+    const double sum = addChunkSums(sums, static_cast<unsigned>(k));
     if (threadIdx.x == 0) state->sums[k] = sum;
   }
   if (threadIdx.x != 0) return;
@@ -122,9 +151,13 @@ __global__ void __launch_bounds__(kBlock)
   StepStatus status = StepStatus::kTaken;
   if (arguments.stepWanted) {
     const GroupsOnGpu& groups = arguments.groups;
+    auto* const numbered = static_cast<Group<Rule>*>(groups.numbered);
+    for (int i = 0; i < groups.count; ++i) {
+      numbered[i] = static_cast<const Group<Rule>*>(groups.groups)[i];
+      numbered[i].stepNumber += arguments.stepNumber;
+    }
     const StepOf<Rule> step = {*static_cast<const typename Rule::Settings*>(groups.settings),
-                               static_cast<const Group<Rule>*>(groups.groups), groups.count,
-                               newResult.report.loss, arguments.stepNumber};
+                               numbered, groups.count, newResult.report.loss, arguments.stepNumber};
     status =
         decideStep<Rule>(step, state->sums,
                          static_cast<typename Rule::Coefficients*>(groups.coefficients), newResult);
@@ -132,19 +165,37 @@ __global__ void __launch_bounds__(kBlock)
   newResult.report.status = static_cast<float>(status);
   state->refused = status != StepStatus::kTaken;
   state->projects = false;
-  *result = newResult;
+  state->result = newResult;
+}
+
+template <class Rule>
+__global__ void __launch_bounds__(kBlock, kBlocksToMeasure<Rule>)
+    measure(TableOnGpu table, float maxGradientValue, DecideArguments arguments, ChunkSums sums,
+            StepState* state) {
+  if (sums.chunks > 0) {
+    const ChunkPlace chunk = findChunk<&TableEntry::firstGradientChunk>(table, blockIdx.x);
+    if constexpr (Rule::kSums > 1) {
+      measureTerms<Rule>(chunk, arguments.groups, maxGradientValue, sums);
+    } else {
+      measureGradient(chunk, maxGradientValue, sums);
+    }
+  }
+  if (isLastBlock(&state->blocksDone)) decide<Rule>(arguments, sums, state);
 }
 
 // What happens to values that a step leaves as they are: copied where the new ones have a buffer of
 // their own, and measured.
 __device__ __forceinline__ void keepChunk(const float* values, float* newValues, unsigned size,
                                           Lanes& lanes) {
-  const bool aligned = isAligned(values) && isAligned(newValues);
-  forEachQuad<kRowsOfOneArray>(size, aligned, [&](int quad, unsigned i, auto extent) {
-    const Quad kept = loadQuad(values + i, extent);
-    if (newValues != values) storeQuad(newValues + i, kept, extent);
-    addSquares(lanes.of[quad], kept, extent);
-  });
+  if (newValues != values) {
+    rewriteQuads(values, newValues, size, [&](int quad, const Quad& kept, auto extent) {
+      addSquares(lanes.of[quad], kept, extent);
+    });
+  } else {
+    forEachQuad<kRowsOfOneArray>(size, isAligned(values), [&](int quad, unsigned i, auto extent) {
+      addSquares(lanes.of[quad], loadQuad(values + i, extent), extent);
+    });
+  }
 }
 
 template <class Rule>
@@ -176,14 +227,13 @@ __device__ __forceinline__ void updateChunk(const typename Rule::Coefficients& c
   });
 }
 
+// Updates a chunk, or keeps it; the sum of squares of its new parameters, in thread 0.
 template <class Rule>
-__global__ void __launch_bounds__(kBlock)
-    updateParameters(const TableEntry* table, std::size_t count, const void* coefficients,
-                     float maxGradientValue, const StepState* state, double* sums) {
-  const ChunkPlace chunk = findChunk<&TableEntry::firstChunk>(table, count);
+__device__ __forceinline__ double stepOverChunk(const ChunkPlace& chunk, const void* coefficients,
+                                                float maxGradientValue, bool refused) {
   const TableEntry& tensor = *chunk.tensor;
   Lanes lanes = {};
-  if (tensor.gradient && !state->refused) {
+  if (tensor.gradient && !refused) {
     const auto own = static_cast<const typename Rule::Coefficients*>(coefficients)[tensor.group];
     updateChunk<Rule>(own, chunk, maxGradientValue, lanes);
   } else {
@@ -197,19 +247,37 @@ __global__ void __launch_bounds__(kBlock)
                 asGlobal(tensor.newState[k]) + chunk.offset, chunk.size, unused);
     }
   }
-  const double sum = addLanes(lanes);
-  if (threadIdx.x == 0) sums[blockIdx.x] = sum;
+  return addLanes(lanes);
 }
 
+// Of one block, in one thread: decides the projection and hands the result to the host.
+__device__ __forceinline__ void complete(const L2Ball& ball, const ChunkSums& sums,
+                                         StepState* state, StepResult* result) {
+  const double squaredNorm = addChunkSums(sums, 0);
+  if (threadIdx.x != 0) return;
+  if (!state->refused) {
+    state->projects = decideProjection(ball, squaredNorm, state->result.report);
+    if (state->projects) state->scale = ball.scale(squaredNorm);
+  }
+  *result = state->result;
+}
+
+// The blocks go from the last chunk to the first: what was measured last may still be in the cache.
 template <class Rule>
-constexpr RuleKernels kernelsOf() {
-  RuleKernels kernels = {nullptr, decide<Rule>, updateParameters<Rule>};
-  if constexpr (Rule::kSums > 1) kernels.measure = measureTerms<Rule>;
-  return kernels;
+__global__ void __launch_bounds__(kBlock, kBlocksToUpdate<Rule>)
+    updateParameters(TableOnGpu table, float maxGradientValue, const void* coefficients,
+                     L2Ball ball, ChunkSums sums, StepState* state, StepResult* result) {
+  if (sums.chunks > 0) {
+    const unsigned number = sums.chunks - 1 - blockIdx.x;
+    const ChunkPlace chunk = findChunk<&TableEntry::firstChunk>(table, number);
+    const double sum = stepOverChunk<Rule>(chunk, coefficients, maxGradientValue, state->refused);
+    if (threadIdx.x == 0) sums.ofChunks[number] = sum;
+  }
+  if (isLastBlock(&state->blocksDone)) complete(ball, sums, state, result);
 }
 
 const RuleKernels* ruleKernels() {
-#define TFJS_ALIG_KERNELS_OF(Rule) kernelsOf<Rule>(),
+#define TFJS_ALIG_KERNELS_OF(Rule) {measure<Rule>, updateParameters<Rule>},
   static const RuleKernels kernels[] = {TFJS_ALIG_RULES(TFJS_ALIG_KERNELS_OF)};
 #undef TFJS_ALIG_KERNELS_OF
   return kernels;

@@ -75,7 +75,8 @@ struct DeviceSpace {
   static void free(void* memory) { cudaFree(memory); }
 };
 
-// Memory of the host that the GPU copies from by itself, without a stop at a staging buffer.
+// Memory of the host that the GPU reads and writes by itself: copies make no stop at a staging
+// buffer, and kernels have its address.
 struct PinnedSpace {
   static constexpr const char* kAllocating = "allocating pinned memory";
   static cudaError_t allocate(void** memory, std::size_t bytes) {
@@ -89,9 +90,10 @@ struct PinnedSpace {
 template <class Element, class Space>
 class Scratch {
  public:
-  // What the array held is lost if it grows. Work of the stream may still use the old memory.
-  void reserve(std::size_t count, const Stream& stream) {
-    if (count <= capacity_) return;
+  // Whether it had to grow: what the array held is then lost. Work of the stream may still use the
+  // old memory.
+  bool reserve(std::size_t count, const Stream& stream) {
+    if (count <= capacity_) return false;
     waitFor(stream);
     const std::size_t capacity = count > 2 * capacity_ ? count : 2 * capacity_;
     capacity_ = 0;
@@ -100,6 +102,7 @@ class Scratch {
     checkCuda(Space::allocate(&memory, capacity * sizeof(Element)), Space::kAllocating);
     data_.reset(static_cast<Element*>(memory));
     capacity_ = capacity;
+    return true;
   }
 
   Element* data() const { return data_.get(); }

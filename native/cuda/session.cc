@@ -7,7 +7,7 @@
 namespace tfjs_alig {
 namespace {
 
-// Slots for results are allocated together: cudaMalloc takes longer than a small step.
+// Slots for results are allocated together: to pin memory takes longer than a small step.
 constexpr std::size_t kResultsAtOnce = 256;
 
 }  // namespace
@@ -65,10 +65,6 @@ CudaSession::CudaSession(int device) : library_(cudaLibrary()) {
 
 float* CudaSession::allocate(std::size_t elements) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return allocateLocked(elements);
-}
-
-float* CudaSession::allocateLocked(std::size_t elements) {
   void* memory = nullptr;
   callCuda(library_.tfjs_alig_cuda_allocate, engine_, elements * sizeof(float), &memory);
   return static_cast<float*>(memory);
@@ -77,6 +73,16 @@ float* CudaSession::allocateLocked(std::size_t elements) {
 void CudaSession::free(float* memory) {
   const std::lock_guard<std::mutex> lock(mutex_);
   callCuda(library_.tfjs_alig_cuda_free, engine_, memory);
+}
+
+void CudaSession::freeLater(float* memory) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  callCuda(library_.tfjs_alig_cuda_free_later, engine_, memory);
+}
+
+void CudaSession::setZero(float* memory, std::size_t elements) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  callCuda(library_.tfjs_alig_cuda_set_zero, engine_, memory, elements * sizeof(float));
 }
 
 void CudaSession::upload(float* to, const float* from, std::size_t elements) {
@@ -94,12 +100,12 @@ void CudaSession::copy(float* to, const float* from, std::size_t elements) {
   callCuda(library_.tfjs_alig_cuda_copy, engine_, to, from, elements * sizeof(float));
 }
 
-void CudaSession::step(const CudaStep& step, float* result) {
+void CudaSession::step(const CudaStep& step, StepResult* result) {
   const std::lock_guard<std::mutex> lock(mutex_);
   enqueue(step, result);
 }
 
-void CudaSession::enqueue(const CudaStep& step, float* result) {
+void CudaSession::enqueue(const CudaStep& step, StepResult* result) {
   callCuda(library_.tfjs_alig_cuda_step, engine_, step.tensors.data(), step.tensors.size(),
            step.loss, step.lossValue, step.input, step.inputWords, result);
 }
@@ -107,19 +113,19 @@ void CudaSession::enqueue(const CudaStep& step, float* result) {
 // NOTE [order with TensorFlow]
 // TensorFlow refuses its stream to kernels that come through the C API (TF_GetStream: "only
 // supported for pluggable devices"), and its streams do not wait for the default stream. So a step
-// waits for the whole device before: what it reads is then written, and what held the memory of its
-// outputs is then done with it, for TensorFlow hands out memory that work in its stream still uses.
-// That is why outputs are allocated before this call. It runs on the engine's own stream and waits
-// for that stream after, so that whatever TensorFlow enqueues next finds the new values.
+// follows all that the whole device was given before: what it reads is then written, and what held
+// the memory of its outputs is then done with it, for TensorFlow hands out memory that work in its
+// stream still uses. That is why outputs are allocated before this call. It runs on the engine's
+// own stream, and the host waits for that stream after, so that whatever TensorFlow enqueues next
+// finds the new values and the report is complete.
 StepResult CudaSession::stepInTensorFlow(const CudaStep& step) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  float* const slot = takeResultLocked();
+  StepResult* const slot = takeResultLocked();
   StepResult result;
   try {
-    callCuda(library_.tfjs_alig_cuda_wait_for_device, engine_);
+    callCuda(library_.tfjs_alig_cuda_follow_device, engine_);
     enqueue(step, slot);
-    // Waits for the stream, and so for the step: 64 bytes are all that ever leaves the GPU.
-    callCuda(library_.tfjs_alig_cuda_download, engine_, &result, slot, sizeof result);
+    result = readResultLocked(slot);
   } catch (...) {
     freeResults_.push_back(slot);
     throw;
@@ -128,27 +134,36 @@ StepResult CudaSession::stepInTensorFlow(const CudaStep& step) {
   return result;
 }
 
-float* CudaSession::takeResult() {
+StepResult* CudaSession::takeResult() {
   const std::lock_guard<std::mutex> lock(mutex_);
   return takeResultLocked();
 }
 
-float* CudaSession::takeResultLocked() {
+StepResult* CudaSession::takeResultLocked() {
   if (freeResults_.empty()) {
     // For all that there will be: to give one back must not allocate, a finalizer could not say so.
     freeResults_.reserve(resultCount_ + kResultsAtOnce);
-    float* const slots = allocateLocked(kResultsAtOnce * kResultWords);
-    for (std::size_t i = 0; i < kResultsAtOnce; ++i) {
-      freeResults_.push_back(slots + i * kResultWords);
-    }
+    StepResult* slots = nullptr;
+    callCuda(library_.tfjs_alig_cuda_allocate_results, engine_, kResultsAtOnce, &slots);
+    for (std::size_t i = 0; i < kResultsAtOnce; ++i) freeResults_.push_back(slots + i);
     resultCount_ += kResultsAtOnce;
   }
-  float* const slot = freeResults_.back();
+  StepResult* const slot = freeResults_.back();
   freeResults_.pop_back();
   return slot;
 }
 
-void CudaSession::releaseResult(float* result) {
+StepResult CudaSession::readResult(const StepResult* result) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return readResultLocked(result);
+}
+
+StepResult CudaSession::readResultLocked(const StepResult* result) {
+  callCuda(library_.tfjs_alig_cuda_wait, engine_);
+  return *result;
+}
+
+void CudaSession::releaseResult(StepResult* result) {
   const std::lock_guard<std::mutex> lock(mutex_);
   freeResults_.push_back(result);
 }

@@ -34,33 +34,41 @@ class CudaSession {
   static CudaSession& ofStep(const CudaStep& step);
 
   float* allocate(std::size_t elements);
+  // Waits for steps that use the memory.
   void free(float* memory);
+  // Never waits: the memory is freed when something waits for the steps, or allocates.
+  void freeLater(float* memory);
+  // Enqueues that the memory becomes zeros.
+  void setZero(float* memory, std::size_t elements);
   void upload(float* to, const float* from, std::size_t elements);
   void download(float* to, const float* from, std::size_t elements);
   // Enqueues a copy on the GPU.
   void copy(float* to, const float* from, std::size_t elements);
 
   // Enqueues a step; `result` is a slot of takeResult.
-  void step(const CudaStep& step, float* result);
-  // Waits for the whole GPU, makes a step and waits for its end: NOTE [order with TensorFlow].
+  void step(const CudaStep& step, StepResult* result);
+  // Makes a step after all else that the GPU was given, and waits for its end: NOTE [order with
+  // TensorFlow].
   StepResult stepInTensorFlow(const CudaStep& step);
 
-  // Memory of the GPU for one result. Slots are used again in the order of the stream.
-  float* takeResult();
-  void releaseResult(float* result);
+  // A place for one result, which the GPU writes.
+  StepResult* takeResult();
+  // Waits for the steps, and reads the result of one of them.
+  StepResult readResult(const StepResult* result);
+  void releaseResult(StepResult* result);
 
  private:
   static CudaSession& on(int device);
 
   explicit CudaSession(int device);
-  void enqueue(const CudaStep& step, float* result);
-  float* allocateLocked(std::size_t elements);
-  float* takeResultLocked();
+  void enqueue(const CudaStep& step, StepResult* result);
+  StepResult* takeResultLocked();
+  StepResult readResultLocked(const StepResult* result);
 
   std::mutex mutex_;
   const CudaLibrary& library_;
   TfjsAligCudaEngine* engine_ = nullptr;
-  std::vector<float*> freeResults_;
+  std::vector<StepResult*> freeResults_;
   std::size_t resultCount_ = 0;  // free or taken
 };
 

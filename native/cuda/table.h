@@ -26,6 +26,22 @@ struct alignas(32) TableEntry {
 };
 static_assert(sizeof(TableEntry) == 96, "an entry is three 32-byte sectors of GPU memory");
 
+struct TableOnGpu {
+  const TableEntry* entries;
+  std::size_t count;
+};
+
+// The sums of the chunks of a pass, one list after the other, and room for the sums of their parts.
+struct ChunkSums {
+  double* ofChunks;
+  unsigned chunks;
+  double* ofParts;
+
+  TFJS_ALIG_FORMULA double* ofList(unsigned list) const {
+    return ofChunks + static_cast<std::size_t>(list) * chunks;
+  }
+};
+
 inline std::uint64_t chunksOf(std::uint64_t size) { return (size + kChunkSize - 1) / kChunkSize; }
 
 // The last entry whose first chunk, by either numbering, is not after `chunk`. An entry without

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cpu/floating_point.h"
@@ -26,13 +28,13 @@ class DeviceMemory {
   DeviceMemory(const DeviceMemory&) = delete;
   DeviceMemory& operator=(const DeviceMemory&) = delete;
 
+  // Waits for steps that still use it.
   void dispose(Napi::Env env) {
-    if (!data_) return;
-    float* const data = data_;
-    data_ = nullptr;
-    Napi::MemoryManagement::AdjustExternalMemory(env, -bytes());
-    // Waits for steps that still use it.
-    CudaSession::instance().free(data);
+    if (data_) CudaSession::instance().free(take(env));
+  }
+  // For the garbage collector, which must not stop for the GPU.
+  void disposeLater(Napi::Env env) {
+    if (data_) CudaSession::instance().freeLater(take(env));
   }
 
   std::size_t size() const { return size_; }
@@ -43,6 +45,10 @@ class DeviceMemory {
 
  private:
   std::int64_t bytes() const { return static_cast<std::int64_t>(size_ * sizeof(float)); }
+  float* take(Napi::Env env) {
+    Napi::MemoryManagement::AdjustExternalMemory(env, -bytes());
+    return std::exchange(data_, nullptr);
+  }
 
   std::size_t size_;
   float* data_;
@@ -50,7 +56,7 @@ class DeviceMemory {
 
 void finalizeMemory(Napi::Env env, DeviceMemory* memory) {
   try {
-    memory->dispose(env);
+    memory->disposeLater(env);
   } catch (const std::exception&) {
     // The GPU is lost, and its memory with it; nobody is there to be told.
   }
@@ -85,11 +91,7 @@ Napi::Value cudaUpload(const Napi::CallbackInfo& info) {
 // memory
 Napi::Value cudaSetZero(const Napi::CallbackInfo& info) {
   DeviceMemory& memory = memoryOf(info[0]);
-  const std::vector<float> zeros(std::min(memory.size(), std::size_t{1} << 20));
-  for (std::size_t start = 0; start < memory.size(); start += zeros.size()) {
-    CudaSession::instance().upload(memory.data() + start, zeros.data(),
-                                   std::min(zeros.size(), memory.size() - start));
-  }
+  CudaSession::instance().setZero(memory.data(), memory.size());
   return info.Env().Undefined();
 }
 
@@ -152,9 +154,11 @@ Napi::Value cudaStep(const Napi::CallbackInfo& info) {
       static_cast<std::size_t>(readStepInput(words.data, words.size).rule->states);
   const std::vector<StepTensor> tensors = tensorsOf(table, stateCount);
   CudaSession& session = CudaSession::instance();
-  float* const result = session.takeResult();
-  const auto release = [](Napi::Env, float* slot) { CudaSession::instance().releaseResult(slot); };
-  const auto handle = Napi::External<float>::New(info.Env(), result, release);
+  StepResult* const result = session.takeResult();
+  const auto release = [](Napi::Env, StepResult* slot) {
+    CudaSession::instance().releaseResult(slot);
+  };
+  const auto handle = Napi::External<StepResult>::New(info.Env(), result, release);
   const IeeeArithmetic ieee;
   session.step({tensors, nullptr, loss, words.data, words.size}, result);
   return handle;
@@ -164,8 +168,9 @@ Napi::Value cudaStep(const Napi::CallbackInfo& info) {
 Napi::Value cudaResult(const Napi::CallbackInfo& info) {
   const WordArray result = wordArrayOf(info[1], "result", kResultWords);
   const IeeeArithmetic ieee;
-  CudaSession::instance().download(reinterpret_cast<float*>(result.data),
-                                   info[0].As<Napi::External<float>>().Data(), result.size);
+  const StepResult read =
+      CudaSession::instance().readResult(info[0].As<Napi::External<StepResult>>().Data());
+  std::memcpy(result.data, &read, sizeof read);
   return info.Env().Undefined();
 }
 

@@ -11,6 +11,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { checkFakeGpu, findFakeGpuTools } from './fake-gpu-check.js';
+import { oldDriver } from './injected-bugs.js';
 import { checkInjected } from './injected-check.js';
 import { checkPtx } from './ptx-check.js';
 import { build, builds, findShimTools, sanitizerEnvironment } from './shim-build.js';
@@ -25,7 +26,10 @@ function checkSimt() {
     const programs = build(name, ['simt_selftest', 'engine_test']);
     runChecked(join(programs, 'simt_selftest'), []);
     for (const schedule of schedules) {
-      const environment = { SIMT_SCHEDULE: schedule };
+      const environment = {
+        SIMT_SCHEDULE: schedule,
+        ...(schedule === 'backward' && oldDriver),
+      };
       // Large cases take a second each.
       const options = schedule.startsWith('random') ? [] : ['--large'];
       const { stdout } = runChecked(join(programs, 'engine_test'), options, { environment });

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "cuda/table.h"
 #include "engine/sum.h"
 #include "engine_run.h"
 #include "simt/observe.h"
@@ -93,20 +94,13 @@ std::uint64_t chunksIn(std::uint64_t size) {
   return size / kChunkSize + (size % kChunkSize == 0 ? 0 : 1);
 }
 
-// The blocks of each launch of a step that projects: no block is without work. docs/gpu.md has the
-// table of launches.
+// The blocks of each launch of a step that projects: none is without work, but the one of a launch
+// that has no chunk. docs/gpu.md has the table of launches.
 std::vector<unsigned> expectedBlocks(std::uint64_t gradientChunks, std::uint64_t chunks) {
-  std::vector<unsigned> blocks;
-  const auto addSums = [&](std::uint64_t count) {
-    for (; count > kChunkSize; count = chunksIn(count)) {
-      blocks.push_back(static_cast<unsigned>(chunksIn(count)));
-    }
-    blocks.push_back(1);
+  const auto atLeastOne = [](std::uint64_t count) {
+    return static_cast<unsigned>(count > 0 ? count : 1);
   };
-  if (gradientChunks > 0) blocks.push_back(static_cast<unsigned>(gradientChunks));
-  addSums(gradientChunks);
-  if (chunks > 0) blocks.push_back(static_cast<unsigned>(chunks));
-  addSums(chunks);
+  std::vector<unsigned> blocks = {atLeastOne(gradientChunks), atLeastOne(chunks)};
   if (chunks > 0) blocks.push_back(static_cast<unsigned>(chunks));
   return blocks;
 }
@@ -173,19 +167,18 @@ void testHugeTensor(const std::string& rule, std::uint64_t size, Layout layout) 
     huge.state[k] = state[k]->data();
     huge.newState[k] = (newState[k] ? newState[k] : state[k])->data();
   }
-  DeviceArray result(engine, kResultWords, 0);
+  StepResult* const result = newResult(engine);
 
   const std::uint64_t chunks = chunksIn(size);
   simt::freshByte = 0;
   simt::launchedBlocks.clear();
   simt::runsBlock = [&](unsigned block, unsigned blocks) {
-    // Of launches over chunks; those over sums run whole.
-    const bool overChunks = blocks == chunks + 1 || blocks == chunks + 2;
-    return !overChunks || block <= 1 || block >= chunks;
+    static_cast<void>(blocks);
+    return block <= 1 || block >= chunks;
   };
   const Array input = inputOf(each, 0, each.scalars);
   caller.check(tfjs_alig_cuda_step(engine, tensors, 3, nullptr, each.loss, input.data(),
-                                   input.size(), result.data(), caller.error()),
+                                   input.size(), result, caller.error()),
                "step");
   caller.check(tfjs_alig_cuda_wait(engine, caller.error()), "wait");
   simt::runsBlock = nullptr;
@@ -194,11 +187,9 @@ void testHugeTensor(const std::string& rule, std::uint64_t size, Layout layout) 
 
   const StepResult onCpu = stepOnCpu(each, input, expected);
   expect(onCpu.report.projected == 1.0f, each.title, "no projection");
-  StepResult computed;
-  std::memcpy(&computed, result.download().data(), sizeof computed);
-  expectSame(&computed.report.status, &onCpu.report.status, sizeof(StepReport) / sizeof(float),
+  expectSame(&result->report.status, &onCpu.report.status, sizeof(StepReport) / sizeof(float),
              each.title + ", report");
-  expectSame(computed.scalars.values, onCpu.scalars.values, kMostScalars, each.title + ", scalars");
+  expectSame(result->scalars.values, onCpu.scalars.values, kMostScalars, each.title + ", scalars");
   const auto compare = [&](const SparseArray& array, const Array& values, const char* what) {
     expectSame(array.values(values.size()).data(), values.data(), values.size(),
                each.title + ", " + what);
@@ -254,15 +245,18 @@ int testBlocks() {
   return runs;
 }
 
-// A step of two tensors that is enqueued and has not run.
+// A step of two tensors that projects, enqueued and not run, unless one of its launches is refused.
 struct EnqueuedStep {
-  Case each = caseOf("alig-nesterov", "memory given back behind an enqueued step", {700, 3});
-  Values expected = valuesOf(each);
+  Case each = caseOf("alig-nesterov", "an enqueued step", {700, 3});
+  Values before;
+  Values expected;
+  std::string message;  // of a refused launch
   DeviceArrays gradients, parameters, velocities;
-  DevicePointer result;
 
-  // `owner` allocates the arrays, and `engine` makes the step.
-  EnqueuedStep(const Engine& owner, const Engine& engine) {
+  // `owner` allocates the arrays, and `engine` makes the step, of which so many launches succeed.
+  EnqueuedStep(const Engine& owner, const Engine& engine, int launches = -1) {
+    each.maxNorm = 0.5f;
+    before = expected = valuesOf(each);
     const auto upload = [&](const Array& array) {
       auto copy = std::make_unique<DeviceArray>(owner, array.size(), 0);
       copy->upload(array.data());
@@ -278,14 +272,30 @@ struct EnqueuedStep {
       tensors.push_back(
           {each.sizes[i], gradients[i]->data(), parameter, parameter, {velocity}, {velocity}, 0});
     }
-    result = std::make_unique<DeviceArray>(owner, kResultWords, 0);
     const Array input = inputOf(each, 0, each.scalars);
     Caller caller;
-    caller.check(tfjs_alig_cuda_step(engine, tensors.data(), tensors.size(), nullptr, each.loss,
-                                     input.data(), input.size(), result->data(), caller.error()),
-                 "step");
-    expect(simt::anythingWaits(), each.title, "the step was not enqueued");
-    stepOnCpu(each, input, expected);
+    StepResult* const result = newResult(engine);
+    simt::launchesLeft = launches;
+    if (tfjs_alig_cuda_step(engine, tensors.data(), tensors.size(), nullptr, each.loss,
+                            input.data(), input.size(), result, caller.error()) != 0) {
+      message = caller.message();
+    }
+    simt::launchesLeft = -1;
+    // Growing memory waits for what was enqueued before the first launch.
+    expect(launches == 0 || simt::anythingWaits(), each.title, "the step was not enqueued");
+    if (launches == 2) each.maxNorm = kInfinity;
+    stepOnCpu(each, inputOf(each, 0, each.scalars), expected);
+  }
+
+  void compare(const Values& values) const {
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      const std::string tensor = each.title + ", tensor " + std::to_string(i);
+      const auto same = [&](DeviceArray& array, const Array& wanted, const char* what) {
+        expectSame(array.download().data(), wanted.data(), wanted.size(), tensor + what);
+      };
+      same(*parameters[i], values.parameters[i], ", parameters");
+      same(*velocities[i], values.state[0][i], ", velocities");
+    }
   }
 };
 
@@ -298,23 +308,69 @@ int testFrees() {
     expect(!simt::anythingWaits(), step.each.title, "free did not wait for the step");
   }
   {
+    EnqueuedStep step(owner, owner);
+    step.gradients.back()->freeLater();
+    step.gradients.pop_back();
+    expect(simt::anythingWaits(), step.each.title, "free_later waited for the step");
+    step.compare(step.expected);
+  }
+  {
     auto engine = std::make_unique<Engine>();
     EnqueuedStep step(owner, *engine);
     engine.reset();
     expect(!simt::anythingWaits(), step.each.title, "close did not wait for the step");
-    for (std::size_t i = 0; i < step.parameters.size(); ++i) {
-      const Array computed = step.parameters[i]->download();
-      expectSame(computed.data(), step.expected.parameters[i].data(), computed.size(),
-                 "a step of an engine that was closed, tensor " + std::to_string(i));
-    }
+    step.compare(step.expected);
   }
-  return 2;
+  return 3;
+}
+
+// What is copied to the GPU is what changed since the step before.
+int testUploads() {
+  const Engine engine;
+  Case each = caseOf("alig-nesterov", "uploads", {3, 700});
+  Run run(engine, each, {Layout::kInPlace, false, false});
+  const std::size_t table = 2 * sizeof(TableEntry);
+  const auto expectCopies = [&](const char* what, const std::vector<std::size_t>& expected) {
+    expect(simt::copiedBytes == expected, each.title, what);
+    simt::copiedBytes.clear();
+  };
+  simt::copiedBytes.clear();
+  run.step();
+  expect(simt::copiedBytes.size() == 1, each.title, "the first step did not upload once");
+  const std::size_t all = simt::copiedBytes.at(0);
+  simt::copiedBytes.clear();
+  run.step();
+  expectCopies("a step like the one before uploaded something", {});
+  each.groups[0].settings[0] *= 0.5f;
+  run.step();
+  expectCopies("other settings did not upload the settings alone", {all - table});
+  each.withoutGradient = {1};
+  run.step();
+  expectCopies("another list of tensors did not upload the list alone", {table});
+  run.compare();
+  return 1;
+}
+
+// A projection that cannot be launched: the error says what the step has done before.
+int testLaunchFaults() {
+  int runs = 0;
+  for (int launches = 0; launches < 3; ++launches) {
+    const Engine engine;
+    EnqueuedStep step(engine, engine, launches);
+    const bool updates = launches == 2;
+    const bool says = step.message.find("those after the step") != std::string::npos;
+    expect(!step.message.empty() && says == updates, step.each.title,
+           "'" + step.message + "' where launch " + std::to_string(launches) + " failed");
+    step.compare(updates ? step.expected : step.before);
+    ++runs;
+  }
+  return runs;
 }
 
 }  // namespace
 
 int testMemory() {
-  int runs = testFrees() + testBlocks() + testHugeTensors();
+  int runs = testFrees() + testUploads() + testLaunchFaults() + testBlocks() + testHugeTensors();
   for (const std::string& rule : ruleNames()) runs += testAlignment(rule);
   return runs;
 }

@@ -84,11 +84,15 @@ class DeviceArray {
         tfjs_alig_cuda_allocate(engine_, (size + shift) * sizeof(float), &memory_, caller_.error()),
         "allocate");
   }
-  ~DeviceArray() { caller_.check(tfjs_alig_cuda_free(engine_, memory_, caller_.error()), "free"); }
+  ~DeviceArray() {
+    const auto free = later_ ? tfjs_alig_cuda_free_later : tfjs_alig_cuda_free;
+    caller_.check(free(engine_, memory_, caller_.error()), "free");
+  }
   DeviceArray(const DeviceArray&) = delete;
   DeviceArray& operator=(const DeviceArray&) = delete;
 
   float* data() const { return static_cast<float*>(memory_) + shift_; }
+  void freeLater() { later_ = true; }
   void upload(const float* from) {
     caller_.check(
         tfjs_alig_cuda_upload(engine_, data(), from, size_ * sizeof(float), caller_.error()),
@@ -106,9 +110,19 @@ class DeviceArray {
   TfjsAligCudaEngine* engine_;
   std::size_t size_;
   std::size_t shift_;
+  bool later_ = false;
   void* memory_ = nullptr;
   Caller caller_;
 };
+
+// A place for the result of one step.
+inline StepResult* newResult(TfjsAligCudaEngine* engine) {
+  Caller caller;
+  StepResult* result = nullptr;
+  caller.check(tfjs_alig_cuda_allocate_results(engine, 1, &result, caller.error()),
+               "allocate_results");
+  return result;
+}
 
 using DevicePointer = std::unique_ptr<DeviceArray>;
 using DeviceArrays = std::vector<DevicePointer>;
@@ -156,13 +170,12 @@ class Run {
       tensors.push_back(tensor);
     }
     const Array input = inputOf(case_, results_.size(), scalars_);
-    // Aligned for the doubles in it.
-    results_.push_back(fresh(kResultWords, results_.size() % 2 * 2));
+    results_.push_back(newResult(engine_));
     Caller caller;
     caller.check(tfjs_alig_cuda_step(engine_, tensors.data(), tensors.size(),
                                      variant_.lossOnDevice ? loss_->data() : nullptr,
                                      variant_.lossOnDevice ? kNaN : case_.loss, input.data(),
-                                     input.size(), results_.back()->data(), caller.error()),
+                                     input.size(), results_.back(), caller.error()),
                  "step");
     if (ownParameters()) parameters_.swap(newParameters_);
     if (ownState()) std::swap(state_, newState_);
@@ -172,11 +185,11 @@ class Run {
   }
 
   void compare() {
+    Caller caller;
+    caller.check(tfjs_alig_cuda_wait(engine_, caller.error()), "wait");
     for (std::size_t i = 0; i < results_.size(); ++i) {
       const std::string where = where_ + ", step " + std::to_string(i);
-      const Array words = results_[i]->download();
-      StepResult computed;
-      std::memcpy(&computed, words.data(), sizeof computed);
+      const StepResult& computed = *results_[i];
       const StepResult& expected = expectedResults_[i];
       expectSame(&computed.report.status, &expected.report.status,
                  sizeof(StepReport) / sizeof(float), where + ", report");
@@ -240,7 +253,7 @@ class Run {
   DeviceArrays newParameters_;
   DeviceArrays state_[kMostStates];
   DeviceArrays newState_[kMostStates];
-  DeviceArrays results_;
+  std::vector<StepResult*> results_;
 };
 
 }  // namespace tfjs_alig

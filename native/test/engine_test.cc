@@ -43,6 +43,18 @@ void testQueuedSteps(const std::vector<Case>& cases) {
   for (const auto& run : runs) run->compare();
 }
 
+void testZeros(const Engine& engine) {
+  const std::string where = "zeros";
+  Caller caller;
+  DeviceArray array(engine, 5, 0);
+  const float values[5] = {1, 2, 3, 4, 5};
+  array.upload(values);
+  caller.check(tfjs_alig_cuda_set_zero(engine, array.data(), 4 * sizeof(float), caller.error()),
+               "set_zero");
+  const Array computed = array.download();
+  expect(computed == Array({0, 0, 0, 0, 5}), where, "not zeros, or more than asked for");
+}
+
 // A gradient that another stream still copies when the step is about to be enqueued.
 void testOtherStream(const Engine& engine) {
   const std::string where = "inputs of another stream";
@@ -53,17 +65,17 @@ void testOtherStream(const Engine& engine) {
   float gradient = 2.0f;
   DeviceArray parameterArray(engine, 1, 0);
   DeviceArray gradientArray(engine, 1, 0);
-  DeviceArray result(engine, kResultWords, 0);
+  StepResult* const result = newResult(engine);
   parameterArray.upload(&parameter);
   cudaMemcpyAsync(gradientArray.data(), &gradient, sizeof gradient, cudaMemcpyHostToDevice, stream);
-  caller.check(tfjs_alig_cuda_wait_for_device(engine, caller.error()), "wait_for_device");
+  caller.check(tfjs_alig_cuda_follow_device(engine, caller.error()), "follow_device");
   StepTensor tensor = {
       1, gradientArray.data(), parameterArray.data(), parameterArray.data(), {}, {}, 0};
   Case each = caseOf("alig", where, {1});
   each.groups[0].settings = {0.25f, 0.0f};
   const Array input = inputOf(each, 0, each.scalars);
   caller.check(tfjs_alig_cuda_step(engine, &tensor, 1, nullptr, 100.0f, input.data(), input.size(),
-                                   result.data(), caller.error()),
+                                   result, caller.error()),
                "step");
   caller.check(tfjs_alig_cuda_wait(engine, caller.error()), "wait");
   expect(parameterArray.download()[0] == 0.5f, where, "the gradient was not waited for");
@@ -90,13 +102,13 @@ void testErrors(const Engine& engine) {
   expect(std::strcmp(tfjs_alig_cuda_version(), TFJS_ALIG_VERSION) == 0, where, "the version");
 
   DeviceArray array(engine, 4, 0);
-  DeviceArray result(engine, kResultWords, 0);
+  StepResult* const result = newResult(engine);
   const auto step = [&](const StepTensor& tensor, const char* rule, float radius) {
     Case each = caseOf(rule, where, {4});
     each.maxNorm = radius;
     const Array input = inputOf(each, 0, each.scalars);
     return tfjs_alig_cuda_step(engine, &tensor, 1, nullptr, 1.0f, input.data(), input.size(),
-                               result.data(), caller.error());
+                               result, caller.error());
   };
   float* const data = array.data();
   expectMessage(step({4, data, data, data, {}, {}, 0}, "alig-nesterov", kInfinity),
@@ -114,9 +126,9 @@ void testErrors(const Engine& engine) {
                 "too many parameters");
   caller.check(step({4, nullptr, data, nullptr, {}, {}, 0}, "alig", kInfinity),
                "a step that has no place to write and needs none");
-  expectMessage(tfjs_alig_cuda_step(engine, nullptr, 0, nullptr, 1.0f, &kNaN, 1, result.data(),
-                                    caller.error()),
-                "a step's input has no header");
+  expectMessage(
+      tfjs_alig_cuda_step(engine, nullptr, 0, nullptr, 1.0f, &kNaN, 1, result, caller.error()),
+      "a step's input has no header");
   caller.check(tfjs_alig_cuda_wait(engine, caller.error()), "wait");
 
   char small[8];
@@ -175,10 +187,10 @@ int failOnDevice(const Case& each, const Array& input, const Values& before, con
       }
       tensors.push_back(tensor);
     }
-    DeviceArray result(engine, kResultWords, 0);
+    StepResult* const result = newResult(engine);
     const auto step = [&] {
       return tfjs_alig_cuda_step(engine, tensors.data(), tensors.size(), nullptr, each.loss,
-                                 input.data(), input.size(), result.data(), caller.error());
+                                 input.data(), input.size(), result, caller.error());
     };
     const auto compare = [&](const Values& expected, const std::string& where) {
       Values values = expected;
@@ -229,6 +241,7 @@ int runAll(bool large, bool memory) {
   {
     const Engine engine;
     testErrors(engine);
+    testZeros(engine);
     testOtherStream(engine);
     for (const Case& each : cases) {
       if ((each.large && !large) || (each.valuesAlone && memory)) continue;

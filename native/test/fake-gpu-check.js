@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { injectBug } from './injected-check.js';
-import { injectedBugs } from './injected-bugs.js';
+import { injectedBugs, oldDriver } from './injected-bugs.js';
 import { build, findShimTools } from './shim-build.js';
 import { CheckFailure, MissingTool, packageRoot, run, runChecked } from './tools.js';
 
@@ -28,12 +28,13 @@ export function findFakeGpuTools() {
 /**
  * How Node runs a program on fake GPUs.
  * @param {string} program
- * @param {{ addon: string, library: string, gpus?: number }} device
+ * @param {{ addon: string, library: string, gpus?: number, driver?: NodeJS.ProcessEnv }} device
  * @returns {Parameters<typeof run>}
  */
-function onFakeGpu(program, { addon, library, gpus = 1 }) {
+function onFakeGpu(program, { addon, library, gpus = 1, driver = {} }) {
   const environment = {
     ...quiet,
+    ...driver,
     FAKE_GPU_ADDON: addon,
     FAKE_GPU_COUNT: String(gpus),
     // So late that a step comes before what it must wait for, also on a machine that has much to do.
@@ -72,7 +73,8 @@ function tryBugs(/** @type {string} */ addon) {
   const folder = build('plain', bugs.map(targetOf), { injected: bugs.map(injectBug) });
   for (const bug of bugs) {
     const library = join(folder, `lib${targetOf(bug)}.so`);
-    const { ok, output } = run(...onFakeGpu('late-streams', { addon, library }));
+    const device = { addon, library, driver: bug.environment };
+    const { ok, output } = run(...onFakeGpu('late-streams', device));
     const said = bug.says.exec(output);
     if (ok || said === null) {
       throw new CheckFailure(`the bug '${bug.name}' was not found:\n${output.slice(-2000)}`);
@@ -92,6 +94,8 @@ export function checkFakeGpu() {
   }
   const two = runChecked(...onFakeGpu('late-streams', { ...device, gpus: 2 }));
   console.log(`  two GPUs: ${two.stdout.trim()}`);
+  const old = runChecked(...onFakeGpu('late-streams', { ...device, driver: oldDriver }));
+  console.log(`  a driver before CUDA 12.5: ${old.stdout.trim()}`);
   checkTraining(device);
   tryBugs(device.addon);
 }

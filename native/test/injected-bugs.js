@@ -9,15 +9,36 @@
  * @property {string} replace what stands there instead
  * @property {'plain' | 'address' | 'thread' | 'ptx' | 'fake-gpu'} build the build that must find it
  * @property {RegExp} says what that build prints
+ * @property {NodeJS.ProcessEnv} [environment] that the bug shows in
  */
+
+/** A driver from before CUDA 12.5, which has no event for all work of a GPU. */
+export const oldDriver = { SIMT_OLD_DRIVER: '1' };
 
 /** @type {readonly InjectedBug[]} */
 export const injectedBugs = [
   {
     name: 'missing-barrier',
     file: 'block.h',
-    find: '  __syncthreads();\n',
-    replace: '',
+    find: '  __syncthreads();\n  if (warp > 0) return 0.0;',
+    replace: '  if (warp > 0) return 0.0;',
+    build: 'thread',
+    says: /data race/,
+  },
+  {
+    // The last block may read the sums of another one before they are there.
+    name: 'no-fence-before-the-count',
+    file: 'block.h',
+    find: '    __threadfence();\n    last = ',
+    replace: '    last = ',
+    build: 'thread',
+    says: /data race/,
+  },
+  {
+    name: 'no-fence-after-the-count',
+    file: 'block.h',
+    find: '    __threadfence();\n  }\n',
+    replace: '  }\n',
     build: 'thread',
     says: /data race/,
   },
@@ -25,10 +46,9 @@ export const injectedBugs = [
     // The second sum writes what the first warp may still read for the first one. All values are
     // right, so that only the race detector can see it.
     name: 'shared-array-reused',
-    file: 'kernels.h',
-    find: '  const double squaredNorm = addChunkSums(sums, count);',
-    replace:
-      '  addChunkSums(sums, count);\n  const double squaredNorm = addChunkSums(sums, count);',
+    file: 'rules.cu',
+    find: '  const double squaredNorm = addChunkSums(sums, 0);',
+    replace: '  addChunkSums(sums, 0);\n  const double squaredNorm = addChunkSums(sums, 0);',
     build: 'thread',
     says: /data race/,
   },
@@ -52,8 +72,8 @@ export const injectedBugs = [
     // Two blocks write to one place.
     name: 'grid-race',
     file: 'rules.cu',
-    find: 'if (threadIdx.x == 0) sums[blockIdx.x] = sum;',
-    replace: 'if (threadIdx.x == 0) sums[blockIdx.x / 2] = sum;',
+    find: 'if (threadIdx.x == 0) sums.ofChunks[number] = sum;',
+    replace: 'if (threadIdx.x == 0) sums.ofChunks[number / 2] = sum;',
     build: 'thread',
     says: /data race/,
   },
@@ -73,6 +93,14 @@ export const injectedBugs = [
     replace: '',
     build: 'plain',
     says: /FAILED|SIGSEGV/,
+  },
+  {
+    name: 'changed-settings-not-uploaded',
+    file: 'engine.cu',
+    find: 'differs(0, tableOffset) ? 0 : tableOffset;',
+    replace: 'before == 0 ? 0 : tableOffset;',
+    build: 'plain',
+    says: /FAILED/,
   },
   {
     name: 'order-of-lanes',
@@ -110,8 +138,8 @@ export const injectedBugs = [
   {
     name: 'refused-step-updates',
     file: 'rules.cu',
-    find: 'if (tensor.gradient && !state->refused) {',
-    replace: 'if (tensor.gradient && state) {',
+    find: 'maxGradientValue, state->refused);',
+    replace: 'maxGradientValue, false);',
     build: 'plain',
     says: /FAILED .*(infinite loss|not a number).*, parameters/,
   },
@@ -143,8 +171,8 @@ export const injectedBugs = [
   {
     name: 'offset-in-32-bits',
     file: 'block.h',
-    find: 'std::uint64_t{blockIdx.x - place.tensor->*kFirst} * kChunkSize',
-    replace: 'static_cast<unsigned>((blockIdx.x - place.tensor->*kFirst) * kChunkSize)',
+    find: 'std::uint64_t{chunk - place.tensor->*kFirst} * kChunkSize',
+    replace: 'static_cast<unsigned>((chunk - place.tensor->*kFirst) * kChunkSize)',
     build: 'plain',
     says: /FAILED .*a tensor of|SIGSEGV/,
   },
@@ -174,9 +202,9 @@ export const injectedBugs = [
   },
   {
     name: 'alignment-of-kept-values',
-    file: 'rules.cu',
-    find: 'isAligned(values) && isAligned(newValues);',
-    replace: 'isAligned(values);',
+    file: 'block.h',
+    find: 'if (isAligned(from) && isAligned(to)) {',
+    replace: 'if (isAligned(from)) {',
     build: 'address',
     says: /misaligned address/,
   },
@@ -190,19 +218,27 @@ export const injectedBugs = [
     says: /FAILED .*launches of/,
   },
   {
-    // Only found by the large cases and the tensors of more than a list of sums.
-    name: 'sums-of-another-list',
-    file: 'kernels.h',
-    find: 'addChunkSums(sums + blockIdx.y * count + offset,',
-    replace: 'addChunkSums(sums + offset,',
+    // Only found by the large cases and the tensors of more sums than are one part.
+    name: 'sums-of-another-part',
+    file: 'block.h',
+    find: 'addPart(from + part * kPart,',
+    replace: 'addPart(from,',
     build: 'plain',
     says: /FAILED .*(more chunks than|a tensor of).*, report/,
   },
   {
     name: 'free-without-wait',
-    file: 'library.cc',
-    find: '    engine->engine.wait();\n    checkCuda(cudaFree',
-    replace: '    checkCuda(cudaFree',
+    file: 'engine.cu',
+    find: '  freeLater(memory);\n  wait();',
+    replace: '  checkCuda(cudaFree(memory), "freeing memory of the GPU");',
+    build: 'address',
+    says: /heap-use-after-free/,
+  },
+  {
+    name: 'free-later-at-once',
+    file: 'engine.h',
+    find: 'toBeFreed_.push_back(memory);',
+    replace: 'cudaFree(memory);',
     build: 'address',
     says: /heap-use-after-free/,
   },
@@ -234,11 +270,20 @@ export const injectedBugs = [
   },
   {
     // Gradients may still be computed in TensorFlow's stream.
-    name: 'no-wait-for-the-device',
-    file: 'library.cc',
-    find: '[] { checkCuda(cudaDeviceSynchronize(), "waiting for the GPU"); }',
-    replace: '[] {}',
+    name: 'no-wait-for-the-context',
+    file: 'whole_device.h',
+    find: '    checkCuda(cudaStreamWaitEvent(stream.get(), event.get(), 0), "waiting for the GPU");\n',
+    replace: '    static_cast<void>(stream);\n',
     build: 'fake-gpu',
+    says: /late streams, step \d+/,
+  },
+  {
+    name: 'no-wait-for-the-device',
+    file: 'whole_device.h',
+    find: '    checkCuda(cudaDeviceSynchronize(), "waiting for the GPU");\n',
+    replace: '',
+    build: 'fake-gpu',
+    environment: oldDriver,
     says: /late streams, step \d+/,
   },
 ];

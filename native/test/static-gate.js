@@ -19,21 +19,49 @@ const folder = join(checksFolder, 'static');
 
 /** The kernels that pass over all parameters, and whether they write any. */
 const memoryKernels = new Map([
-  ['measureGradients', { writes: false }],
-  ['measureTerms', { writes: false }],
+  ['measure', { writes: false }],
   ['updateParameters', { writes: true }],
   ['projectParameters', { writes: true }],
 ]);
 
 /**
- * Passes of 4 bytes over all parameters by ALI-G with momentum, from the code: gradients to measure,
- * then three arrays read and two written, and one read and written where it is projected.
+ * The passes of ALI-G with momentum over all parameters, from the code: bytes of memory and operations
+ * in double precision for each. A sum of squares takes a conversion, a multiply-add, and a tree of
+ * 1,024 additions for each 16,384 elements.
  */
-const passesInside = 1 + 3 + 2;
-const passesProjected = passesInside + 2;
+const doublesOfSum = 2 + 1024 / 16384;
+const passesInside = [
+  { bytes: 4, doubles: doublesOfSum }, // gradients to measure
+  { bytes: 3 * 4 + 2 * 4, doubles: doublesOfSum }, // three arrays read and two written
+];
+const passesProjected = [...passesInside, { bytes: 2 * 4, doubles: 0 }];
 
-/** Bytes of memory a second; data sheets. */
-const bandwidths = { 'A100 80GB': 2.04e12, 'H100 SXM': 3.35e12, H200: 4.8e12 };
+/**
+ * Bytes of memory and operations in double precision a second: NVIDIA's data sheets, which count a
+ * multiply-add as two.
+ */
+const gpus = {
+  'A100 80GB': { bytes: 2.04e12, doubles: 9.7e12 / 2 },
+  'H100 SXM': { bytes: 3.35e12, doubles: 34e12 / 2 },
+  H200: { bytes: 4.8e12, doubles: 34e12 / 2 },
+  T4: { bytes: 0.32e12, doubles: 0.253e12 / 2 },
+  'RTX 3090': { bytes: 0.936e12, doubles: 0.556e12 / 2 },
+  'RTX 4090': { bytes: 1.008e12, doubles: 1.29e12 / 2 },
+  'RTX 5090': { bytes: 1.792e12, doubles: 1.64e12 / 2 },
+};
+
+/**
+ * The least milliseconds of a step over 1e9 parameters: each pass takes the longer of its memory and
+ * its operations.
+ * @param {typeof passesInside} passes
+ * @param {{ bytes: number, doubles: number }} rates
+ */
+function floorOf(passes, rates) {
+  const seconds = passes.map(({ bytes, doubles }) =>
+    Math.max((1e9 * bytes) / rates.bytes, (1e9 * doubles) / rates.doubles),
+  );
+  return 1000 * seconds.reduce((sum, each) => sum + each, 0);
+}
 
 /** The tools that read compiled kernels; from PyPI where the toolkit came without them. */
 function findDisassembler() {
@@ -255,11 +283,11 @@ export function staticGate({ record }) {
   console.table(rows);
   if (record) writeFileSync(limitsPath, limitsText(limits));
 
-  for (const [gpu, bandwidth] of Object.entries(bandwidths)) {
-    const floor = (passes) => ((1e9 * 4 * passes) / bandwidth) * 1000;
+  for (const [gpu, rates] of Object.entries(gpus)) {
     console.log(
       `  floor of ALI-G with momentum and 1e9 parameters on ${gpu}: ` +
-        `${floor(passesInside).toFixed(2)} ms, ${floor(passesProjected).toFixed(2)} ms projected`,
+        `${floorOf(passesInside, rates).toFixed(1)} ms, ` +
+        `${floorOf(passesProjected, rates).toFixed(1)} ms projected`,
     );
   }
   if (problems.length > 0) throw new CheckFailure(problems.join('\n'));

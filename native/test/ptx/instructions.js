@@ -236,6 +236,16 @@ const translations = [
       );
     },
   ],
+  [/^(?:membar\.gl|fence\.acq_rel\.gpu)$/, () => 'simt::threadFence();'],
+  [
+    /^atom\.global\.inc\.u32$/,
+    (_, [to, address, limit], names) =>
+      set(
+        names,
+        to,
+        `atomicIncrement(${names.address(address, 'global')}, ${get(names, 'u32', limit)}, ${names.site})`,
+      ),
+  ],
   // Barrier 0, the one of __syncthreads, for all threads of the block.
   [
     /^bar\.sync$/,

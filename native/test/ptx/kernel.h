@@ -162,6 +162,11 @@ inline u32 shuffleDown(u32 value, u32 delta, u32 clamp, u32 mask, bool& inRange,
                        site);
 }
 
+inline u32 atomicIncrement(char* address, u32 limit, simt::Site site) {
+  checkAligned(address, sizeof(u32), site);
+  return simt::atomicIncrement(reinterpret_cast<u32*>(address), limit);
+}
+
 }  // namespace ptx
 
 #endif  // TFJS_ALIG_TEST_PTX_KERNEL_H_

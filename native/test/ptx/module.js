@@ -163,17 +163,18 @@ export function parseModule(text) {
       target = targetOf[1];
       continue;
     }
-    const variable = reader.take(/\.shared \.align (\d+) \.b8 ([\w$]+)\[(\d+)\];/y);
+    const variable = reader.take(/\.shared \.align (\d+) \.(\w+) ([\w$]+)(?:\[(\d+)\])?;/y);
     if (variable) {
       const alignment = Number(variable[1]);
       const begin = Math.ceil(sharedBytes / alignment) * alignment;
-      shared.set(variable[2], begin);
-      sharedBytes = begin + Number(variable[3]);
+      const [, , type, name, count = '1'] = variable;
+      shared.set(name, begin);
+      sharedBytes = begin + (bitsOfType(type) / 8) * Number(count);
       continue;
     }
     const { line } = reader;
     const entry = reader.take(
-      /(?:\.(?:visible|weak) )?\.entry (\w+)\s*\(([^)]*)\)\s*\.maxntid (\d+)(?:, 1, 1)?\s*\{/y,
+      /(?:\.(?:visible|weak) )?\.entry (\w+)\s*\(([^)]*)\)\s*\.maxntid (\d+)(?:, 1, 1)?(?:\s*\.minnctapersm \d+)?\s*\{/y,
     );
     if (entry === null) reader.refuse();
     const [, name, parameters, mostThreads] = entry;

@@ -58,6 +58,12 @@ void syncThreads(Site site);
 unsigned long long warpOperation(WarpOperation operation, unsigned mask, int argument, int width,
                                  unsigned long long value, unsigned size, Site site);
 
+// A fence orders what its thread does before and after it with other blocks: together with an
+// atomic operation after the one and before the other. The race detector takes nothing else for
+// order.
+void threadFence();
+unsigned atomicIncrement(unsigned* address, unsigned limit);
+
 // Queues a launch in its stream.
 cudaError_t enqueueLaunch(const cudaLaunchConfig_t& configuration, std::function<void()> kernel);
 
@@ -161,6 +167,10 @@ inline unsigned __ballot_sync(unsigned mask, int predicate, SIMT_SITE) {
                                                    predicate != 0, sizeof(unsigned), site));
 }
 #undef SIMT_SITE
+inline void __threadfence() { simt::threadFence(); }
+inline unsigned atomicInc(unsigned* address, unsigned limit) {
+  return simt::atomicIncrement(address, limit);
+}
 
 #if !defined(__clang__)
 #define __builtin_assume(condition) static_cast<void>(condition)

@@ -12,6 +12,7 @@
 // them: a wait takes the next operation of a stream that the schedule chooses, until what it waits
 // for is done. So host memory that is filled again too early, or read without a wait, gives wrong
 // results here as it might on a GPU.
+#include <cuda.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -60,6 +61,8 @@ namespace simt {
 
 Thread* currentThread;
 std::vector<unsigned> launchedBlocks;
+std::vector<std::size_t> copiedBytes;
+int launchesLeft = -1;
 std::function<bool(unsigned, unsigned)> runsBlock;
 int freshByte = kFreshByte;
 
@@ -108,6 +111,8 @@ struct Fiber : Thread {
   unsigned long long input;
   unsigned long long output;
   Site site;
+  bool fenced;            // before its next atomic operation
+  unsigned* atomicPlace;  // of its last one
   char* stack;
   context::fcontext_t context;
   [[maybe_unused]] void* sanitizerFiber;
@@ -132,6 +137,9 @@ struct Block {
   char endTag;
 };
 Block block;
+
+// Of the grid that runs, until they have been counted: NOTE in observe.h.
+unsigned blocksLeftOut;
 
 context::fcontext_t mainContext;
 [[maybe_unused]] void* mainFiber;
@@ -381,6 +389,8 @@ void setIndices(const cudaLaunchConfig_t& configuration, unsigned long long bloc
     fiber.lane = i % kWarpSize;
     fiber.warp = i / kWarpSize;
     fiber.site = {"", 0, 0};
+    fiber.fenced = false;
+    fiber.atomicPlace = nullptr;
     fiber.threadIndex = {i % size.x, i / size.x % size.y, i / (size.x * size.y)};
     fiber.blockSize = size;
     fiber.gridSize = grid;
@@ -402,6 +412,7 @@ void runGrid(const cudaLaunchConfig_t& configuration, const std::function<void()
     }
   }
   if (schedule == Schedule::kRandom) std::shuffle(order.begin(), order.end(), randomNumbers);
+  blocksLeftOut = static_cast<unsigned>(blocks - order.size());
   block.kernel = kernel;
   block.threads = size.x * size.y * size.z;
   for (const unsigned long long number : order) {
@@ -451,15 +462,35 @@ unsigned long long warpOperation(WarpOperation operation, unsigned mask, int arg
   return fiber.output;
 }
 
+void threadFence() {
+  Fiber& fiber = currentFiber();
+  fiber.fenced = true;
+  if (fiber.atomicPlace) __tsan_acquire(fiber.atomicPlace);
+}
+
+unsigned atomicIncrement(unsigned* address, unsigned limit) {
+  Fiber& fiber = currentFiber();
+  if (fiber.fenced) __tsan_release(address);
+  fiber.atomicPlace = address;
+  const unsigned before = *address + std::exchange(blocksLeftOut, 0u);
+  *address = before >= limit ? 0 : before + 1;
+  return before;
+}
+
 }  // namespace simt
 
 // What the opaque handles of the CUDA runtime point to here.
 struct CUevent_st {
   unsigned long long recorded = 0;
   unsigned long long done = 0;
+  bool ofContext = false;
 };
 struct CUstream_st {
-  std::deque<std::function<void()>> operations;
+  struct Operation {
+    std::function<void()> run;
+    std::function<bool()> ready;  // null: at once
+  };
+  std::deque<Operation> operations;
   int device;
 };
 
@@ -503,7 +534,9 @@ cudaError_t failed(cudaError_t error) { return lastError = error; }
 CUstream_st* nextStream() {
   std::vector<CUstream_st*> candidates;
   for (const auto& stream : streams) {
-    if (!stream->operations.empty()) candidates.push_back(stream.get());
+    if (stream->operations.empty()) continue;
+    const auto& ready = stream->operations.front().ready;
+    if (!ready || ready()) candidates.push_back(stream.get());
   }
   if (candidates.empty()) return nullptr;
   switch (schedule) {
@@ -525,7 +558,7 @@ cudaError_t runUntil(const Condition& done) {
       std::fprintf(stderr, "SIMT error: the host waits for what was never enqueued\n");
       std::_Exit(kErrorExitCode);
     }
-    const std::function<void()> operation = std::move(stream->operations.front());
+    const std::function<void()> operation = std::move(stream->operations.front().run);
     stream->operations.pop_front();
     void* const open = simtOpenMemory ? simtOpenMemory() : nullptr;
     operation();
@@ -534,13 +567,14 @@ cudaError_t runUntil(const Condition& done) {
   return cudaSuccess;
 }
 
-cudaError_t enqueue(cudaStream_t stream, std::function<void()> operation) {
+cudaError_t enqueue(cudaStream_t stream, std::function<void()> operation,
+                    std::function<bool()> ready = nullptr) {
   const auto known = [&](const auto& each) { return each.get() == stream; };
   // The default stream is not modelled: the engine has its own.
   if (std::none_of(streams.begin(), streams.end(), known)) {
     return failed(cudaErrorInvalidResourceHandle);
   }
-  stream->operations.push_back(std::move(operation));
+  stream->operations.push_back({std::move(operation), std::move(ready)});
   return cudaSuccess;
 }
 
@@ -570,12 +604,43 @@ cudaError_t enqueueLaunch(const cudaLaunchConfig_t& configuration, std::function
   if (configuration.numAttrs != 0 || configuration.dynamicSmemBytes != 0) {
     return failed(cudaErrorNotSupported);
   }
+  if (launchesLeft == 0) return failed(cudaErrorLaunchOutOfResources);
+  if (launchesLeft > 0) --launchesLeft;
   launchedBlocks.push_back(grid.x);
   return enqueue(configuration.stream, [configuration, kernel] { runGrid(configuration, kernel); });
 }
 
-bool anythingWaits() { return nextStream() != nullptr; }
+bool anythingWaits() {
+  return std::any_of(streams.begin(), streams.end(),
+                     [](const auto& stream) { return !stream->operations.empty(); });
+}
 
+namespace {
+
+// What CUDA 12.5 added to the driver. SIMT_OLD_DRIVER is an older one.
+CUresult getCurrentContext(CUcontext* context) {
+  static char ofAll;
+  *context = reinterpret_cast<CUcontext>(&ofAll);
+  return CUDA_SUCCESS;
+}
+
+CUresult recordEventOfContext(CUcontext, CUevent event) {
+  const unsigned long long number = ++event->recorded;
+  event->ofContext = true;
+  const auto left = std::make_shared<std::size_t>(1);
+  const auto arrive = [=] {
+    if (--*left == 0) event->done = number;
+  };
+  for (const auto& stream : streams) {
+    if (stream->operations.empty()) continue;
+    ++*left;
+    stream->operations.push_back({arrive, nullptr});
+  }
+  arrive();
+  return CUDA_SUCCESS;
+}
+
+}  // namespace
 }  // namespace simt
 
 extern "C" {
@@ -591,9 +656,14 @@ cudaError_t cudaFree(void* memory) {
 }
 cudaError_t cudaFreeHost(void* memory) { return cudaFree(memory); }
 
-cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind,
+cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
+  if (kind == cudaMemcpyHostToDevice) simt::copiedBytes.push_back(bytes);
   return simt::enqueue(stream, [=] { std::memcpy(to, from, bytes); });
+}
+
+cudaError_t cudaMemsetAsync(void* memory, int value, std::size_t bytes, cudaStream_t stream) {
+  return simt::enqueue(stream, [=] { std::memset(memory, value, bytes); });
 }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
@@ -627,6 +697,26 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   return simt::runUntil([=] { return event->done == event->recorded; });
+}
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+  // The neighbour's streams are threads of their own, which need no turn here.
+  const auto wait = [=] {
+    if (event->ofContext && simtWaitForNeighbour) simtWaitForNeighbour();
+  };
+  return simt::enqueue(stream, wait,
+                       [=, number = event->recorded] { return event->done >= number; });
+}
+cudaError_t cudaGetDriverEntryPointByVersion(const char* symbol, void** function, unsigned,
+                                             unsigned long long,
+                                             cudaDriverEntryPointQueryResult* result) {
+  const std::string name = symbol;
+  *function = nullptr;
+  if (name == "cuCtxGetCurrent") *function = reinterpret_cast<void*>(simt::getCurrentContext);
+  if (name == "cuCtxRecordEvent" && !std::getenv("SIMT_OLD_DRIVER")) {
+    *function = reinterpret_cast<void*>(simt::recordEventOfContext);
+  }
+  *result = *function ? cudaDriverEntryPointSuccess : cudaDriverEntryPointSymbolNotFound;
+  return cudaSuccess;
 }
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
   cudaEventSynchronize(event);
