@@ -1,13 +1,14 @@
 import {
   Optimizer,
-  serialization,
   type Scalar,
+  type serialization,
   type Tensor,
   type Variable,
 } from '@tensorflow/tfjs-core';
 import { applyComputed } from '../optimizers/apply-computed.js';
 import type { GradientList, GradientMap } from '../optimizers/gradients.js';
 import { StatisticsOfStep } from '../optimizers/moving-statistics.js';
+import { classNamed, register } from '../optimizers/registered-classes.js';
 import type { RuleOptimizer } from '../optimizers/rule-optimizer.js';
 import { savedText, textOf } from '../optimizers/saved-groups.js';
 import { checkOptionNames } from '../options/option-names.js';
@@ -190,7 +191,7 @@ export class AccumulatingOptimizer<Wrapped extends Optimizer = Optimizer> extend
   ): T {
     const { name, config: own } = config['optimizer'] as unknown as SavedOptimizer;
     const className = textOf(name);
-    const found = serialization.SerializationMap.getMap().classNameMap[className];
+    const found = classNamed(className);
     if (!found) {
       throw new Error(
         `${owner}: the saved optimiser has the class '${className}', which is not registered; import ` +
@@ -219,4 +220,4 @@ export class AccumulatingOptimizer<Wrapped extends Optimizer = Optimizer> extend
   }
 }
 
-serialization.registerClass(AccumulatingOptimizer);
+register(AccumulatingOptimizer);
