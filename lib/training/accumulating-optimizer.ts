@@ -186,7 +186,7 @@ export class AccumulatingOptimizer<Wrapped extends Optimizer = Optimizer> extend
    * @throws Error where the class of the wrapped optimiser is not registered.
    */
   static override fromConfig<T extends serialization.Serializable>(
-    cls: serialization.SerializableConstructor<T>,
+    cls: new (options: never) => T,
     config: serialization.ConfigDict,
   ): T {
     const { name, config: own } = config['optimizer'] as unknown as SavedOptimizer;
@@ -199,7 +199,8 @@ export class AccumulatingOptimizer<Wrapped extends Optimizer = Optimizer> extend
       );
     }
     const [wrapped, fromConfig] = found;
-    return new cls({ optimizer: fromConfig(wrapped, own), miniBatches: config['miniBatches'] });
+    const options = { optimizer: fromConfig(wrapped, own), miniBatches: config['miniBatches'] };
+    return new cls(options as never);
   }
 
   /** The state of the wrapped optimiser; a rest of mini-batches is not saved. */
