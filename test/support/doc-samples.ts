@@ -78,6 +78,7 @@ const common: ts.CompilerOptions = {
   target: ts.ScriptTarget.ES2022,
   lib: ['lib.es2023.d.ts', 'lib.dom.d.ts'],
   types: ['node'],
+  typeRoots: [join(packageRoot, 'node_modules', '@types')],
   noEmit: true,
   skipLibCheck: true,
 };
