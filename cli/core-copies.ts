@@ -34,8 +34,8 @@ function copyFor(user: string, origin: string): UsedCopy | undefined {
 
 /**
  * Looks for @tensorflow/tfjs-core as this package imports it, and for other copies, which the
- * project in the folder `from` or a tfjs-node may import: each copy has tensors, backends and an
- * Optimizer class of its own, so that two of them do not work together.
+ * project in the folder `from` or a tfjs-node may import: each copy has a list of classes of its own
+ * (docs/several-copies.md).
  */
 export function examineCore(
   from: string,
@@ -62,7 +62,9 @@ export function examineCore(
   const list = copies.map(({ user, version, directory }) => `${version} of ${user} (${directory})`);
   return {
     status: 'broken',
-    problem: `several copies of ${core}, whose tensors do not mix: ${list.join(', ')}`,
+    problem:
+      `several copies of ${core}, of which one alone loads models saved with AliG unless the program ` +
+      `calls registerOptimizers (docs/several-copies.md): ${list.join(', ')}`,
     remedy: installCommand(`${core}@${(ofTensorFlow[0] ?? own).version}`),
   };
 }

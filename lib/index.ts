@@ -32,6 +32,7 @@ export { Dfw, type DfwOptions } from './optimizers/dfw.js';
 export type { GradientList, GradientMap } from './optimizers/gradients.js';
 export type { ParameterGroup } from './optimizers/parameter-groups.js';
 export type { SavedGroups } from './optimizers/saved-groups.js';
+export { registerOptimizers, type TensorFlowCopy } from './optimizers/registered-classes.js';
 export { RmsProp, type RmsPropOptions } from './optimizers/rmsprop.js';
 export type { RootEpsilonPlacement } from './optimizers/root-epsilon.js';
 export { Sgd, type SgdOptions } from './optimizers/sgd.js';

@@ -1,9 +1,9 @@
-import { serialization } from '@tensorflow/tfjs-core';
 import { numberOption, mergedOptions } from '../options/option.js';
 import { epsilonOption, learningRateOption, notNegative, ofGroup } from '../options/shared.js';
 import { adaGrad } from '../rules/adagrad.js';
 import { optimizerOf, type OptionsOf } from './optimizer-of.js';
 import { givenLearningRateOptions } from './given-learning-rate.js';
+import { register } from './registered-classes.js';
 import { rootEpsilons, rootPlacementOption } from './root-epsilon.js';
 
 /**
@@ -59,4 +59,4 @@ export class AdaGrad extends optimizerOf({
   }),
 }) {}
 
-serialization.registerClass(AdaGrad);
+register(AdaGrad);

@@ -1,10 +1,10 @@
-import { serialization } from '@tensorflow/tfjs-core';
 import { flagOption, type Values, mergedOptions } from '../options/option.js';
 import { learningRateOption, weightDecayOption } from '../options/shared.js';
 import { adam, amsGrad } from '../rules/adam.js';
 import { adamSettings, momentOptions, placementOption } from './adam-options.js';
 import type { ChosenRule } from './description.js';
 import { optimizerOf, type OptionsOf } from './optimizer-of.js';
+import { register } from './registered-classes.js';
 
 /**
  * Options of {@link Adam}, {@link AmsGrad} and {@link AdamW}, which differ in their defaults.
@@ -107,6 +107,6 @@ export class AdamW extends optimizerOf({
   }),
 }) {}
 
-serialization.registerClass(Adam);
-serialization.registerClass(AmsGrad);
-serialization.registerClass(AdamW);
+register(Adam);
+register(AmsGrad);
+register(AdamW);

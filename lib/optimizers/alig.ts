@@ -1,9 +1,9 @@
-import { serialization } from '@tensorflow/tfjs-core';
 import { flagOption, numberOption, RequiredOption } from '../options/option.js';
 import { epsilonOption, finite, maxLearningRateOption, momentumOption } from '../options/shared.js';
 import { aliG, aliGAdjusted, aliGNesterov } from '../rules/alig.js';
 import { aliGRule } from '../step/alig-step.js';
 import { optimizerOf, type OptionsOf } from './optimizer-of.js';
+import { register } from './registered-classes.js';
 
 /**
  * Options of {@link AliG}.
@@ -62,4 +62,4 @@ export class AliG extends optimizerOf({
   }),
 }) {}
 
-serialization.registerClass(AliG);
+register(AliG);

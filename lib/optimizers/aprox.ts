@@ -1,8 +1,8 @@
-import { serialization } from '@tensorflow/tfjs-core';
 import { numberOption } from '../options/option.js';
 import { learningRateOption, notNegative } from '../options/shared.js';
 import { aprox } from '../rules/aprox.js';
 import { optimizerOf, type OptionsOf } from './optimizer-of.js';
+import { register } from './registered-classes.js';
 
 /**
  * Options of {@link Aprox}.
@@ -44,4 +44,4 @@ export class Aprox extends optimizerOf({
   }),
 }) {}
 
-serialization.registerClass(Aprox);
+register(Aprox);

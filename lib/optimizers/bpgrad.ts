@@ -1,4 +1,3 @@
-import { serialization } from '@tensorflow/tfjs-core';
 import { RequiredOption } from '../options/option.js';
 import {
   epsilonOption,
@@ -8,6 +7,7 @@ import {
 } from '../options/shared.js';
 import { bpGrad, bpGradMomentum } from '../rules/bpgrad.js';
 import { optimizerOf, type OptionsOf } from './optimizer-of.js';
+import { register } from './registered-classes.js';
 
 /**
  * Options of {@link BPGrad}; defaults are those of the published code.
@@ -45,4 +45,4 @@ export class BPGrad extends optimizerOf({
   }),
 }) {}
 
-serialization.registerClass(BPGrad);
+register(BPGrad);

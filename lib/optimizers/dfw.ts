@@ -1,4 +1,3 @@
-import { serialization } from '@tensorflow/tfjs-core';
 import { RequiredOption } from '../options/option.js';
 import {
   epsilonOption,
@@ -8,6 +7,7 @@ import {
 } from '../options/shared.js';
 import { dfw, dfwMomentum } from '../rules/dfw.js';
 import { optimizerOf, type OptionsOf } from './optimizer-of.js';
+import { register } from './registered-classes.js';
 
 /**
  * Options of {@link Dfw}; defaults are those of the published code.
@@ -50,4 +50,4 @@ export class Dfw extends optimizerOf({
   }),
 }) {}
 
-serialization.registerClass(Dfw);
+register(Dfw);

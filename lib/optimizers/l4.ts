@@ -1,4 +1,3 @@
-import { serialization } from '@tensorflow/tfjs-core';
 import { numberOption } from '../options/option.js';
 import {
   atLeastOne,
@@ -10,6 +9,7 @@ import {
 } from '../options/shared.js';
 import { l4Adam, l4Mom } from '../rules/l4.js';
 import { optimizerOf, type OptionsOf } from './optimizer-of.js';
+import { register } from './registered-classes.js';
 
 /**
  * Options of {@link L4Mom}; defaults are those of the paper.
@@ -112,5 +112,5 @@ export class L4Adam extends optimizerOf({
   configure: () => ({ rule: l4Adam }),
 }) {}
 
-serialization.registerClass(L4Mom);
-serialization.registerClass(L4Adam);
+register(L4Mom);
+register(L4Adam);

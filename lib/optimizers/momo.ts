@@ -1,4 +1,3 @@
-import { serialization } from '@tensorflow/tfjs-core';
 import { flagOption, numberOption } from '../options/option.js';
 import {
   averageOption,
@@ -9,6 +8,7 @@ import {
 } from '../options/shared.js';
 import { momo, momoAdam } from '../rules/momo.js';
 import { optimizerOf, type OptionsOf } from './optimizer-of.js';
+import { register } from './registered-classes.js';
 
 /**
  * Options of {@link Momo}; defaults are those of the published code.
@@ -124,5 +124,5 @@ export class MomoAdam extends optimizerOf({
   }),
 }) {}
 
-serialization.registerClass(Momo);
-serialization.registerClass(MomoAdam);
+register(Momo);
+register(MomoAdam);

@@ -1,4 +1,4 @@
-import { serialization, type Scalar } from '@tensorflow/tfjs-core';
+import type { Scalar } from '@tensorflow/tfjs-core';
 import {
   functionOption,
   RequiredOption,
@@ -8,6 +8,7 @@ import {
 import { optimalValueOption } from '../options/shared.js';
 import { aliG } from '../rules/alig.js';
 import { optimizerOf, type OptionsOf } from './optimizer-of.js';
+import { register } from './registered-classes.js';
 
 /** The full loss at the current values of the variables. */
 export type Objective = () => number | Scalar;
@@ -87,5 +88,5 @@ export class ObermanPrazeres extends optimizerOf({
   formula: "the same with a mini-batch's gradient",
 }) {}
 
-serialization.registerClass(Polyak);
-serialization.registerClass(ObermanPrazeres);
+register(Polyak);
+register(ObermanPrazeres);

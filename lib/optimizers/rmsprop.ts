@@ -1,4 +1,3 @@
-import { serialization } from '@tensorflow/tfjs-core';
 import { flagOption, numberOption, mergedOptions } from '../options/option.js';
 import {
   averageOption,
@@ -17,6 +16,7 @@ import {
 } from '../rules/rmsprop.js';
 import { optimizerOf, type OptionsOf } from './optimizer-of.js';
 import { givenLearningRateOptions } from './given-learning-rate.js';
+import { register } from './registered-classes.js';
 import { rootEpsilons, rootPlacementOption } from './root-epsilon.js';
 
 /**
@@ -86,4 +86,4 @@ export class RmsProp extends optimizerOf({
   },
 }) {}
 
-serialization.registerClass(RmsProp);
+register(RmsProp);

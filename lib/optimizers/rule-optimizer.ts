@@ -281,13 +281,13 @@ export abstract class RuleOptimizer extends Optimizer {
 
   /** Makes an optimiser from what {@link getConfig} gave. */
   static override fromConfig<T extends serialization.Serializable>(
-    cls: serialization.SerializableConstructor<T>,
+    cls: new (options: never) => T,
     config: serialization.ConfigDict,
   ): T {
     // tfjs-layers adds what the caller named as custom objects.
     const options = { ...config };
     delete options['customObjects'];
-    return whileRestoring(() => new cls(options));
+    return whileRestoring(() => new cls(options as never));
   }
 
   /**

@@ -1,9 +1,9 @@
-import { serialization } from '@tensorflow/tfjs-core';
 import { flagOption, numberOption, RequiredOption, mergedOptions } from '../options/option.js';
 import { learningRateOption, momentumOption } from '../options/shared.js';
 import { sgd, sgdMomentum } from '../rules/sgd.js';
 import { optimizerOf, type OptionsOf } from './optimizer-of.js';
 import { givenLearningRateOptions } from './given-learning-rate.js';
+import { register } from './registered-classes.js';
 
 /**
  * Options of {@link Sgd}.
@@ -60,4 +60,4 @@ export class Sgd extends optimizerOf({
   },
 }) {}
 
-serialization.registerClass(Sgd);
+register(Sgd);

@@ -1,9 +1,10 @@
-import { serialization, type Tensor } from '@tensorflow/tfjs-core';
+import type { Tensor } from '@tensorflow/tfjs-core';
 import { choiceOption, numberOption } from '../options/option.js';
 import { atLeastOne, epsilonOption, optimalValueOption, positive } from '../options/shared.js';
 import { sps, spsSmooth } from '../rules/sps.js';
 import { optimizerOf, type OptionsOf } from './optimizer-of.js';
 import type { GradientList, GradientMap } from './gradients.js';
+import { register } from './registered-classes.js';
 
 /**
  * Options of {@link Sps}; defaults are those of the published code.
@@ -117,4 +118,4 @@ export class Sps extends optimizerOf({
   }
 }
 
-serialization.registerClass(Sps);
+register(Sps);

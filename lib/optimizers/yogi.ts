@@ -1,9 +1,9 @@
-import { serialization } from '@tensorflow/tfjs-core';
 import { mergedOptions } from '../options/option.js';
 import { learningRateOption } from '../options/shared.js';
 import { yogi } from '../rules/yogi.js';
 import { adamSettings, momentOptions, placementOption } from './adam-options.js';
 import { optimizerOf, type OptionsOf } from './optimizer-of.js';
+import { register } from './registered-classes.js';
 
 /**
  * Options of {@link Yogi}.
@@ -44,4 +44,4 @@ export class Yogi extends optimizerOf({
   }),
 }) {}
 
-serialization.registerClass(Yogi);
+register(Yogi);

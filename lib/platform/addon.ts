@@ -1,8 +1,7 @@
-import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { addonName, builtAddon, prebuiltAddon } from './addon-files.js';
 import { commandLine } from './package-manager.js';
-import { isBundled, packageRoot, runningFile } from './package.js';
+import { isBundled, packageRoot, requireHere, runningFile } from './package.js';
 import { packageVersion } from './version.js';
 // Here, because this is the one file that all of the package loads in Node and bundles for browsers
 // leave out.
@@ -151,8 +150,6 @@ export type AddonState =
     }
   | { readonly addon: null; readonly attempts: readonly LoadAttempt[]; readonly report: string };
 
-const require = createRequire(runningFile);
-
 /**
  * Where the add-on is looked for, in this order: what TFJS_ALIG_ADDON names, and nothing else then; a
  * bundle's own folder; the package's, where one that was built there goes first.
@@ -190,7 +187,7 @@ function findAddon(): AddonState {
   const attempts: LoadAttempt[] = [];
   for (const path of addonPaths()) {
     try {
-      const addon = require(path) as Addon;
+      const addon = requireHere(path) as Addon;
       if (addon.version === packageVersion) {
         return { addon, path, remedy: remedy() };
       }

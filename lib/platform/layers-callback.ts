@@ -1,7 +1,6 @@
-import { createRequire } from 'node:module';
-import { runningFile } from './package.js';
+import { requireHere } from './package.js';
 
-const { cache } = createRequire(runningFile);
+const { cache } = requireHere;
 
 /** The file that is tfjs-layers where Node requires it. */
 const layersFile = /[\\/]tfjs-layers[\\/]dist[\\/]tf-layers[^\\/]*\.js$/;

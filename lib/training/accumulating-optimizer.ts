@@ -1,13 +1,14 @@
 import {
   Optimizer,
-  serialization,
   type Scalar,
+  type serialization,
   type Tensor,
   type Variable,
 } from '@tensorflow/tfjs-core';
 import { applyComputed } from '../optimizers/apply-computed.js';
 import type { GradientList, GradientMap } from '../optimizers/gradients.js';
 import { StatisticsOfStep } from '../optimizers/moving-statistics.js';
+import { classNamed, register } from '../optimizers/registered-classes.js';
 import type { RuleOptimizer } from '../optimizers/rule-optimizer.js';
 import { savedText, textOf } from '../optimizers/saved-groups.js';
 import { checkOptionNames } from '../options/option-names.js';
@@ -185,12 +186,12 @@ export class AccumulatingOptimizer<Wrapped extends Optimizer = Optimizer> extend
    * @throws Error where the class of the wrapped optimiser is not registered.
    */
   static override fromConfig<T extends serialization.Serializable>(
-    cls: serialization.SerializableConstructor<T>,
+    cls: new (options: never) => T,
     config: serialization.ConfigDict,
   ): T {
     const { name, config: own } = config['optimizer'] as unknown as SavedOptimizer;
     const className = textOf(name);
-    const found = serialization.SerializationMap.getMap().classNameMap[className];
+    const found = classNamed(className);
     if (!found) {
       throw new Error(
         `${owner}: the saved optimiser has the class '${className}', which is not registered; import ` +
@@ -198,7 +199,8 @@ export class AccumulatingOptimizer<Wrapped extends Optimizer = Optimizer> extend
       );
     }
     const [wrapped, fromConfig] = found;
-    return new cls({ optimizer: fromConfig(wrapped, own), miniBatches: config['miniBatches'] });
+    const options = { optimizer: fromConfig(wrapped, own), miniBatches: config['miniBatches'] };
+    return new cls(options as never);
   }
 
   /** The state of the wrapped optimiser; a rest of mini-batches is not saved. */
@@ -219,4 +221,4 @@ export class AccumulatingOptimizer<Wrapped extends Optimizer = Optimizer> extend
   }
 }
 
-serialization.registerClass(AccumulatingOptimizer);
+register(AccumulatingOptimizer);

@@ -80,13 +80,13 @@ export class ExponentialMovingAverage {
   private disposed = false;
 
   /**
-   * @param variables The variables to average, float32, on the current backend; one that is listed more
-   * than once, as where layers share it, is one. Give the
-   * statistics of batch normalisation as well if they are to be swapped in too.
+   * @param variables The `tf.Variable`s to average, float32, on the current backend (`weight.read()` of a
+   * layer gives one, which tfjs types as a tensor); one that is listed more than once, as where layers
+   * share it, is one. Give the statistics of batch normalisation as well if they are to be swapped in too.
    * @throws TypeError for an unknown option or no list of variables, RangeError for a value out of
    * range, Error for a variable that is disposed.
    */
-  constructor(variables: readonly Variable[], options: ExponentialMovingAverageOptions = {}) {
+  constructor(variables: readonly Tensor[], options: ExponentialMovingAverageOptions = {}) {
     checkOptionNames(owner, options, ['decay', 'warmUp', 'statistics']);
     const { decay = 0.999, warmUp = false, statistics = 'average' } = options;
     checkNumber(

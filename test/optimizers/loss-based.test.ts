@@ -78,7 +78,7 @@ test.serial('a loaded optimiser asks for its objective', async (t) => {
   const tensors = tf.memory().numTensors;
   const saved = new ObermanPrazeres({ objective: () => 1 });
   const config = JSON.parse(JSON.stringify(saved.getConfig())) as tf.serialization.ConfigDict;
-  const loaded = ObermanPrazeres.fromConfig(ObermanPrazeres, config) as unknown as ObermanPrazeres;
+  const loaded = ObermanPrazeres.fromConfig(ObermanPrazeres, config);
   t.is(loaded.objective, null);
   const w = variableOf([2, 0]);
   const step = () => loaded.minimize(() => halfSquare(w), false, [w]);

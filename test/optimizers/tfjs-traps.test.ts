@@ -293,7 +293,7 @@ test.serial('no maximal learning rate survives JSON, in which Infinity would not
   const config = JSON.parse(text) as tf.serialization.ConfigDict;
   t.deepEqual(config, optimizer.getConfig());
   t.is(config['maxLearningRate'], null);
-  const copy = AliG.fromConfig(AliG, config) as unknown as AliG;
+  const copy = AliG.fromConfig(AliG, config);
   t.is(copy.maxLearningRate, null);
   const variable = tf.variable(tf.tensor1d([4]));
   copy.applyGradients({ [variable.name]: tf.tensor1d([1e-3]) }, { loss: 100 });

@@ -2,6 +2,7 @@
  * What a strict TypeScript project writes on this package's types. Never run: test/package/package.test.ts
  * compiles it against the packed package.
  */
+import * as tf from '@tensorflow/tfjs-core';
 import {
   sum,
   train,
@@ -21,6 +22,7 @@ import {
   l2Ball,
   NonFiniteError,
   PlateauDecay,
+  registerOptimizers,
   setLearningRate,
   stepDecay,
   stepLogger,
@@ -35,6 +37,8 @@ const weights = variable(zeros([2, 3]));
 export const optimizer: Optimizer = new AliG(options);
 export const unbounded = new AliG({ maxLearningRate: null });
 export const named: AliG = createOptimizer('alig', { maxLearningRate: 1, maxNorm: null });
+export const restored: AliG = AliG.fromConfig(AliG, named.getConfig());
+registerOptimizers(tf);
 export const cost: Scalar | null = unbounded.minimize(() => sum<Scalar>(weights), true, [weights]);
 unbounded.applyGradients({ [weights.name]: null }, { loss: 0.5 });
 unbounded.applyGradients([{ name: weights.name, tensor: weights }], {

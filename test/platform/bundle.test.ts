@@ -48,6 +48,21 @@ async function bundle(
   return { folder, file };
 }
 
+test('no module imports createRequire, which webpack replaces by something of its own', async (t) => {
+  const { outputFiles } = await build({
+    stdin: { contents: "export * from 'tfjs-alig';", resolveDir: packageRoot },
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    // detect-libc, which webpack was tried with, is CommonJS.
+    external: ['@tensorflow/*', 'detect-libc'],
+    write: false,
+  });
+  const { text } = outputFiles[0]!;
+  t.regex(text, /from "node:module"/);
+  t.notRegex(text, /import \{[^}]*\bcreateRequire\b/);
+});
+
 const state = addonState();
 const builtHere = state.addon ? state.path : '';
 
