@@ -45,6 +45,14 @@ constexpr std::size_t kChunksAtATime = 4;
 // `npm run bench -- --shapes 1x4000000,1x8000000` shows the step on either side of it.
 constexpr std::size_t kFarElements = 6u << 20;
 
+// NOTE [direction of passes]
+// All passes go from the first chunk to the last. Where update went from the last one to the first,
+// so that it met what measure had left in the cache, a step in place took 1.02 to 1.06 of the time
+// (4 to 25.6 million elements, with and without projection; 2 threads, AMD EPYC, 32 MB of L3,
+// quartiles of 30 to 150 steps of each in turns), and 1.00 to 1.02 where measure went backward:
+// within a chunk and from one to the next the processor fetches ahead only forward. On a GPU update
+// goes backward.
+//
 // Calls work(i) for each chunk number i < count.
 template <class Work>
 void forEachChunk(std::size_t count, int threads, const Work& work) {
