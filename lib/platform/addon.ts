@@ -123,6 +123,7 @@ export interface Addon {
     arrays: readonly Float32Array[],
     results: readonly Float32Array[],
     size: number,
+    fast: boolean,
     seconds: number,
   ): void;
   /** The bytes of the root. */

@@ -75,6 +75,33 @@ for (const size of [2, 3]) {
   );
 }
 
+interface Trained {
+  readonly losses: readonly number[];
+  readonly bits: string;
+}
+
+for (const size of [2, 4]) {
+  withMpi(`fast reduction on ${size} ranks gives all of them the same averages`, async (t) => {
+    const { told, exitCode, output } = await runRanks(size, 'reduction');
+    t.is(exitCode, 0, output);
+    const [, first] = told[0] as [boolean, [Trained, Trained]];
+    for (const [exact, trained, differing, after] of told) {
+      t.true(exact);
+      t.deepEqual(trained, first);
+      const [message, value] = differing as [string, number];
+      t.regex(message, /reduction is "reproducible" on rank 1 and "fast" on rank 0/);
+      t.is(value, 1);
+      const [iterations, wrong] = after as [number, string];
+      t.is(iterations, 1);
+      t.regex(wrong, /reduction must be 'reproducible' or 'fast', not 'fastest'/);
+    }
+    const [reproducible, fast] = first;
+    fast.losses.forEach((loss, i) => {
+      t.true(Math.abs(loss - reproducible.losses[i]!) < 1e-3, `step ${i + 1}`);
+    });
+  });
+}
+
 const simulated = missingMpi() === undefined ? await simulatedLibrary() : { missing: 'MPI' };
 
 testsThatNeed(simulatedGpu, 'missing' in simulated ? simulated.missing : undefined)(
