@@ -88,6 +88,15 @@ export interface AgreedStep {
   readonly without: ReadonlySet<number>;
 }
 
+/** What an engine is told that averages by itself. */
+export interface AveragingTerms {
+  readonly ranks: number;
+  /** By MPI's own reduction. */
+  readonly fast: boolean;
+  /** How long to wait. */
+  readonly seconds: number;
+}
+
 /**
  * The exchanges of a step; they block until the other ranks have come to the same point, and throw an
  * Error that names the rank where one is missing, has ended or differs: on all ranks, before anything
@@ -103,6 +112,8 @@ export interface StepExchange {
   agree(step: RankStep): AgreedStep;
   /** Averages over the ranks, element by element, as {@link Communicator.reduction} says. */
   average(own: readonly Float32Array[], results: readonly Float32Array[]): void;
+  /** The same by an engine that has the values elsewhere; it throws where MPI fails. */
+  averageBy<Result>(average: (terms: AveragingTerms) => Result): Result;
   /** Overwrites the arrays with those of rank 0; `agreement` as {@link RankStep} has it. */
   broadcastNow(arrays: readonly SharedArray[], agreement: RankStep['agreement']): void;
   /** What each rank has to say, in rank order: '' for nothing. Shortened to 400 bytes. */

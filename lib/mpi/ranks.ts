@@ -6,6 +6,7 @@ import {
   reductions,
   stepExchange,
   type AgreedStep,
+  type AveragingTerms,
   type Communicator,
   type RankStep,
   type Reduction,
@@ -234,9 +235,14 @@ export class Ranks implements Communicator, StepExchange {
   }
 
   average(own: readonly Float32Array[], results: readonly Float32Array[]): void {
-    this.guardedNow(() => {
-      this.addon.mpiAverage(own, results, this.size, this.reduction === 'fast', this.seconds);
+    this.averageBy(({ ranks, fast, seconds }) => {
+      this.addon.mpiAverage(own, results, ranks, fast, seconds);
     });
+  }
+
+  averageBy<Result>(average: (terms: AveragingTerms) => Result): Result {
+    const { size: ranks, reduction, seconds } = this;
+    return this.guardedNow(() => average({ ranks, fast: reduction === 'fast', seconds }));
   }
 
   broadcastNow(arrays: readonly SharedArray[], agreement: () => Agreement): void {
