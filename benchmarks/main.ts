@@ -113,11 +113,16 @@ measurement('host', "the host's share of a step over many small arrays, on a GPU
     deliver('host', options, runHost(options), hostSection);
   },
 );
-measurement('mpi', "a step on 1, 2 and 4 ranks of this machine, beside MPI's own allreduce").action(
-  (options: Common) => {
+measurement('mpi', "a step on 1, 2 and 4 ranks of this machine, beside MPI's own allreduce")
+  .option(...peers)
+  .option(
+    '--links <rates>',
+    'also 2 ranks that a link of limited rate joins, such as 1gbit,10gbit; takes root and Linux',
+    (text: string) => text.split(','),
+  )
+  .action((options: Common & { peers: boolean; links?: string[] }) => {
     deliver('mpi', options, runMpi(options), mpiSection);
-  },
-);
+  });
 program
   .command('page')
   .description(

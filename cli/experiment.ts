@@ -4,6 +4,7 @@ import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 
 import { experiments, type ExperimentEntry } from '../experiments/registry.js';
 import type { Shard } from '../experiments/runner/experiment.js';
+import { ranksOfMpirun } from '../experiments/runner/ranks.js';
 import { packageRoot } from '../lib/platform/package.js';
 import { ensureTensorFlowRuntime } from '../lib/platform/tensorflow-runtime.js';
 import { requirePackages } from './experiment-packages.js';
@@ -16,7 +17,7 @@ const figurePackages = ['@expo-google-fonts/open-sans', '@resvg/resvg-js', 'vega
 
 interface ExperimentCommandOptions {
   readonly quick: boolean;
-  readonly jobs: number;
+  readonly jobs?: number;
   readonly output?: string;
   readonly tensorboard: boolean;
   readonly preset?: string;
@@ -60,11 +61,21 @@ async function runNamed(
   if (entry === undefined) {
     throw new Error(`There is no experiment ${name}.`);
   }
-  const { quick, jobs, tensorboard, data } = options;
+  const { quick, tensorboard, data } = options;
   const preset = presetOf(entry, options.preset, command);
   if (data !== undefined && entry.takesData !== true) {
     command.error(`error: option '--data <folder>' is not for ${name}, which reads no data set.`);
   }
+  const communicator = await ranksOfMpirun();
+  for (const option of ['shard', 'plan', 'report'] as const) {
+    if (!communicator || command.getOptionValueSource(option) !== 'cli') continue;
+    command.error(
+      `error: option '--${option}' is not for several ranks, which share the runs by themselves; give ` +
+        'the command without mpirun.',
+    );
+  }
+  // Each rank is a process already.
+  const { jobs = communicator ? 1 : availableParallelism() } = options;
   // Each form has a folder of its own: their runs differ.
   const form = [name, ...(options.preset === undefined ? [] : [options.preset])];
   const { output = join('runs', [...form, ...(quick ? ['quick'] : [])].join('-')) } = options;
@@ -99,6 +110,7 @@ async function runNamed(
       preset,
       dataFolder: data === undefined ? null : resolve(data),
       shard: options.shard,
+      communicator,
       jobs,
       outputFolder: resolve(output),
       command: ['tfjs-alig', ...process.argv.slice(2)].join(' '),
@@ -123,9 +135,10 @@ export function experimentCommand(): Command {
     .addArgument(new Argument('<name>', 'which').choices(experiments.map(({ name }) => name)))
     .option('--quick', 'fewer and shorter runs', false)
     .addOption(
-      new Option('--jobs <number>', 'processes that make runs at the same time')
-        .default(availableParallelism(), 'the number of processors')
-        .argParser(wholeNumber({ atLeast: 1 })),
+      new Option(
+        '--jobs <number>',
+        'processes that make runs at the same time (default: the number of processors; on several ranks one each)',
+      ).argParser(wholeNumber({ atLeast: 1 })),
     )
     .option('--output <folder>', 'where all files are written (default: runs/<name>)')
     .option('--preset <name>', 'the size that it is made in, where it has several')

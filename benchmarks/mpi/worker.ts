@@ -1,9 +1,11 @@
 /**
- * One rank: times steps over a Float32Array with the communicator and, in turns, alone. Arguments: number
- * of elements, rounds. Rank 0 prints the times as JSON.
+ * One rank: times steps over a Float32Array with the communicator, by either reduction, and alone, and
+ * steps of AliG through tfjs-node with the communicator, in turns. Arguments: number of elements, rounds.
+ * Rank 0 prints the times as JSON.
  */
-import { prepareAliGStep } from '../../lib/index.js';
-import { mpi } from '../../lib/exports/mpi.js';
+import * as tf from '@tensorflow/tfjs-node';
+import { AliG, prepareAliGStep } from '../../lib/index.js';
+import { mpi, type Reduction } from '../../lib/exports/mpi.js';
 
 const [elements, rounds] = process.argv.slice(2).map(Number) as [number, number];
 
@@ -13,17 +15,42 @@ function newArrays() {
 }
 
 const settings = { maxLearningRate: 0.01, momentum: 0.9 };
+const loss = 0.5;
 const shared = prepareAliGStep({ ...newArrays(), ...settings, communicator: mpi });
 const alone = prepareAliGStep({ ...newArrays(), ...settings });
+const variable = tf.variable(tf.ones([elements]));
+const gradients = { [variable.name]: tf.fill([elements], 1e-3) };
+const optimizer = new AliG({ ...settings, communicator: mpi });
 
-const times = { shared: [] as number[], alone: [] as number[] };
+function sharedStep(reduction: Reduction): void {
+  mpi.reduction = reduction;
+  shared.step(loss);
+}
+
+const steps = {
+  step: () => {
+    sharedStep('reproducible');
+  },
+  fast: () => {
+    sharedStep('fast');
+  },
+  alone: () => alone.step(loss),
+  tensorFlow: () => {
+    mpi.reduction = 'reproducible';
+    optimizer.applyGradients(gradients, { loss });
+  },
+};
+const times = { step: [], fast: [], alone: [], tensorFlow: [] } as Record<
+  keyof typeof steps,
+  number[]
+>;
 // The first rounds open connections and touch memory.
 for (let round = -2; round < rounds; round++) {
-  for (const [name, prepared] of Object.entries({ shared, alone })) {
+  for (const [name, make] of Object.entries(steps)) {
     await mpi.barrier();
     const start = performance.now();
-    prepared.step(0.5);
-    if (round >= 0) times[name as keyof typeof times].push(performance.now() - start);
+    make();
+    if (round >= 0) times[name as keyof typeof steps].push(performance.now() - start);
   }
 }
 if (mpi.rank === 0) console.log(JSON.stringify(times));

@@ -14,6 +14,9 @@ const interpreter =
 /** The Python program that makes the steps of the peers. */
 export const contenderScript = join(sources, 'contender.py');
 
+/** The Python program of one rank of PyTorch's DistributedDataParallel. */
+export const ddpScript = join(sources, 'ddp.py');
+
 function run(file: string, parameters: readonly string[]): void {
   const { status, error } = spawnSync(file, parameters, { stdio: ['ignore', 2, 2] });
   if (status === 0) return;

@@ -30,6 +30,9 @@ export interface ProgressDisplay {
   stop(): void;
 }
 
+/** Of a process beside another one that shows the progress. */
+export const noDisplay: ProgressDisplay = { update: () => undefined, stop: () => undefined };
+
 class ProgressBar implements ProgressDisplay {
   #bar: SingleBar | null = null;
 

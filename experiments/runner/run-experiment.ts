@@ -2,11 +2,13 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 
+import type { Communicator } from 'tfjs-alig';
+
 import { exclusively, type Lock } from '../../lib/platform/exclusive.js';
 import { FileError, makeFolder } from '../../lib/platform/file-error.js';
 import { writeAtomically } from '../../lib/platform/write-atomically.js';
 import { prepareTensorFlowEnvironment } from './environment.js';
-import { createProgressDisplay } from './progress.js';
+import { createProgressDisplay, noDisplay } from './progress.js';
 import { drawSvg } from './svg.js';
 import { standardCheckpointSeconds } from './checkpoint.js';
 import { describeCommit } from './commit.js';
@@ -39,6 +41,8 @@ export interface ExperimentOptions {
   readonly dataFolder: string | null;
   /** Which of the grid's runs are made. Default: all. */
   readonly shard?: Shard | undefined;
+  /** The ranks that share the grid's runs, in one folder, in place of a shard. Default: none. */
+  readonly communicator?: Communicator | null;
   /** Number of worker processes. */
   readonly jobs: number;
   readonly outputFolder: string;
@@ -98,6 +102,44 @@ async function writeReport(
   return paths;
 }
 
+/** The part of the runs that this process makes; undefined: all. */
+function partOf({ shard, communicator }: ExperimentOptions): Shard | undefined {
+  return communicator ? { index: communicator.rank + 1, count: communicator.size } : shard;
+}
+
+/** Whether this process shows the progress and makes the report. */
+function isFirst({ communicator }: ExperimentOptions): boolean {
+  return !communicator || communicator.rank === 0;
+}
+
+/** Ranks wait for the longest run of all; one that ends early is an error on the others in any case. */
+const secondsOfRuns = 1e9;
+
+/**
+ * Makes runs on all ranks and waits for all of them, so that a run that fails on one does not end the
+ * others.
+ * @throws Error where runs have failed, on all ranks.
+ */
+async function onAllRanks(
+  { communicator, signal }: ExperimentOptions,
+  make: () => Promise<boolean>,
+): Promise<boolean> {
+  if (!communicator) return make();
+  communicator.timeoutSeconds = secondsOfRuns;
+  let failure: unknown = null;
+  let made = false;
+  try {
+    made = await make();
+  } catch (error) {
+    failure = error;
+  }
+  if (signal.aborted) return false;
+  const failed = await communicator.sum(failure === null ? 0 : 1);
+  if (failure !== null) throw failure as Error;
+  if (failed > 0) throw new FileError(`Runs of ${failed} of the other ranks failed; no results.`);
+  return made;
+}
+
 async function makeRuns(options: ExperimentOptions, grid: Grid): Promise<boolean> {
   const { module, jobs, checkpointSeconds = standardCheckpointSeconds, signal, ...rest } = options;
   const failures = await runGrid({
@@ -112,7 +154,7 @@ async function makeRuns(options: ExperimentOptions, grid: Grid): Promise<boolean
       checkpointSeconds,
     },
     jobs,
-    display: createProgressDisplay(),
+    display: isFirst(options) ? createProgressDisplay() : noDisplay,
     signal,
   });
   if (failures.length > 0) {
@@ -169,12 +211,14 @@ async function report(
  * @returns The finished runs; null: the command was interrupted, or other shards have to be made.
  */
 async function complete(options: ExperimentOptions, grid: Grid): Promise<FinishedRun[] | null> {
-  const { shard, outputFolder, signal } = options;
+  const { outputFolder, signal } = options;
+  const shard = partOf(options);
   const ownRuns = shard === undefined ? grid : shardOf(grid, shard);
   // Shards may share a folder: they have no run in common.
   const part = shard === undefined ? '' : `-${shard.index}-of-${shard.count}`;
   const make = () => makeRuns(options, ownRuns);
-  if (!(await exclusively(lockOf(outputFolder) + part, make, waitingFor(options)))) {
+  const makeLocked = () => exclusively(lockOf(outputFolder) + part, make, waitingFor(options));
+  if (!(await onAllRanks(options, makeLocked))) {
     console.log('Interrupted; the same command goes on from here.');
     return null;
   }
@@ -237,11 +281,12 @@ export async function reportFinishedRuns(options: ExperimentOptions): Promise<vo
 
 /**
  * Makes the runs of an experiment that are not finished, and those that follow from them; then, if
- * the runs of all shards are there, its results, tables and figures. When the signal is aborted, the
+ * the runs of all shards are there, its results, tables and figures, of several ranks the first one. When the signal is aborted, the
  * runs end after their current steps, with checkpoints.
  */
 export async function runExperiment(options: ExperimentOptions): Promise<void> {
-  const { module, quick, preset, dataFolder, shard, outputFolder } = options;
+  const { module, quick, preset, dataFolder, outputFolder } = options;
+  const shard = partOf(options);
   // For the workers, which inherit it. Numbers depend on the number of threads, and must not on how
   // many processes share the machine.
   prepareTensorFlowEnvironment(1);
@@ -259,6 +304,7 @@ export async function runExperiment(options: ExperimentOptions): Promise<void> {
   if (further === null) {
     return;
   }
+  if (!isFirst(options)) return;
   const runs = [...first, ...further];
   const write = (lock: Lock) => report(options, experiment, runs, lock);
   await exclusively(lockOf(outputFolder), write, waitingFor(options));

@@ -7,6 +7,17 @@ import type { RunPaths } from './files.js';
 /** What the numbers of a run depend on. */
 type Dependencies = Pick<RunRecord<unknown, null>, 'configuration' | 'versions' | 'environment'>;
 
+/** Where two configurations differ: `ranks: 2, now 3`. */
+function differences(begun: unknown, now: unknown): string {
+  const [before, after] = [begun, now] as Readonly<Record<string, unknown>>[];
+  const names = [...new Set([...Object.keys(before!), ...Object.keys(after!)])];
+  const text = (value: unknown) => (value === undefined ? 'none' : JSON.stringify(value));
+  return names
+    .filter((name) => !isDeepStrictEqual(before![name], after![name]))
+    .map((name) => `${name}: ${text(before![name])}, now ${text(after![name])}`)
+    .join('; ');
+}
+
 /**
  * Refuses to go on where the next steps would not be those of the process that was killed.
  * @throws FileError
@@ -22,7 +33,8 @@ export function checkSameEnvironment(
   const configuration = JSON.parse(JSON.stringify(now.configuration)) as unknown;
   if (!isDeepStrictEqual(begun.configuration, configuration)) {
     throw new FileError(
-      `${paths.partialLog} was begun with another configuration. Choose another output folder, ` +
+      `${paths.partialLog} was begun with another configuration ` +
+        `(${differences(begun.configuration, configuration)}). Choose another output folder, ` +
         `or delete ${paths.checkpoint} to begin the run again.`,
     );
   }

@@ -1,9 +1,9 @@
 /** Gradients as all ranks together have them. */
-import { tensor as makeTensor, type Tensor } from '@tensorflow/tfjs-core';
+import type { Tensor } from '@tensorflow/tfjs-core';
 import type { AgreedStep, RankStep, StepExchange } from '../mpi/communicator.js';
 import { whereNotFinite } from '../rules/non-finite.js';
 import type { StepReport } from '../rules/report.js';
-import { changedShape } from './engine.js';
+import { averagerOfBackend } from './choose.js';
 
 /** What one rank brings to a step. */
 export interface OwnPart extends Pick<RankStep, 'stepNumber' | 'agreement'> {
@@ -24,12 +24,6 @@ function numberOf(loss: number | Tensor): number {
   return typeof loss === 'number' ? loss : loss.dataSync()[0]!;
 }
 
-function valuesOf(tensor: Tensor): Float32Array {
-  const values = tensor.dataSync<'float32'>();
-  if (values.length !== tensor.size) throw changedShape(tensor, `${values.length} elements`);
-  return values;
-}
-
 /**
  * Averages the loss and the gradients over the ranks; a gradient that only some have counts as 0 on the
  * others. All that may fail on this rank alone comes first.
@@ -37,16 +31,13 @@ function valuesOf(tensor: Tensor): Float32Array {
 export function averagedPart(exchange: StepExchange, own: OwnPart): AveragedPart {
   const { variables, gradients, stepNumber, agreement } = own;
   const loss = numberOf(own.loss);
-  const values = gradients.map((gradient) => gradient && valuesOf(gradient));
-  const without = values.flatMap((each, place) => (each ? [] : [place]));
+  const average = averagerOfBackend()(variables, gradients);
+  const without = gradients.flatMap((gradient, place) => (gradient ? [] : [place]));
   const agreed: AgreedStep = exchange.agree({ stepNumber, loss, agreement, without });
   const places = variables.flatMap((_, place) => (agreed.without.has(place) ? [] : [place]));
-  const sent = places.map((place) => values[place] ?? new Float32Array(variables[place]!.size));
-  const results = sent.map(({ length }) => new Float32Array(length));
-  exchange.average(sent, results);
   const averages: (Tensor | null)[] = variables.map(() => null);
-  places.forEach((place, i) => {
-    averages[place] = makeTensor(results[i]!, variables[place]!.shape, 'float32');
+  average(exchange, places).forEach((each, i) => {
+    averages[places[i]!] = each;
   });
   return { loss: agreed.loss, gradients: averages };
 }

@@ -1,11 +1,13 @@
 import { getBackend } from '@tensorflow/tfjs-core';
 import { warnOnce } from '../platform/warn-once.js';
-import type { TensorEngine } from './engine.js';
+import type { Averager, TensorEngine } from './engine.js';
 import { stepCpuBackendTensors } from './cpu-backend.js';
+import { averageOnHost } from './host-averages.js';
 import { stepPortably } from './portable.js';
-import { tensorFlowEngine, tensorFlowOp } from './tensorflow.js';
+import { tensorFlowAverager, tensorFlowEngine, tensorFlowOp } from './tensorflow.js';
 
 let tensorFlow: TensorEngine | undefined;
+let tensorFlowAverages: Averager | undefined;
 
 /** Which engine serves tensors of the current backend: the one place that decides it. */
 export function engineOfBackend(): TensorEngine {
@@ -21,4 +23,12 @@ export function engineOfBackend(): TensorEngine {
     default:
       return stepPortably;
   }
+}
+
+/** What averages gradients of the current backend over the ranks. */
+export function averagerOfBackend(): Averager {
+  if (getBackend() !== 'tensorflow') return averageOnHost;
+  // Those on a GPU go through host memory, which every MPI can read.
+  if (tensorFlowOp().engine !== 'tensorflow-cpu') return averageOnHost;
+  return (tensorFlowAverages ??= tensorFlowAverager());
 }

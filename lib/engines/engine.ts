@@ -1,4 +1,5 @@
 import { getBackend, keep, reshape, Variable, type Tensor } from '@tensorflow/tfjs-core';
+import type { StepExchange } from '../mpi/communicator.js';
 import type { Suspect } from '../rules/non-finite.js';
 import type { DeferredOutcome } from '../rules/lazy-report.js';
 import type { StepReport } from '../rules/report.js';
@@ -56,6 +57,16 @@ export interface TensorStepOutcome {
  * whatever the reference count says, and the cpu backend's dataSync hands out the real array.
  */
 export type TensorEngine = (step: TensorStep) => TensorStepOutcome;
+
+/**
+ * Averages gradients over the ranks. All that may fail on this rank alone is done at the call, before the
+ * ranks meet; what it returns averages the gradients of the variables at some places, into new tensors of
+ * the caller's. Where this rank has none it sends zeros.
+ */
+export type Averager = (
+  variables: readonly Tensor[],
+  gradients: readonly (Tensor | null)[],
+) => (exchange: StepExchange, places: readonly number[]) => Tensor[];
 
 /**
  * What a step says of a tensor whose `shape`, a plain list, no longer is what its data are. Found

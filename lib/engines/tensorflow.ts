@@ -1,9 +1,22 @@
-import { backend, scalar, tensor1d, type Tensor, type Variable } from '@tensorflow/tfjs-core';
+import {
+  backend,
+  scalar,
+  tensor1d,
+  zeros,
+  type Tensor,
+  type Variable,
+} from '@tensorflow/tfjs-core';
 import { wasWritten, type EngineName } from '../rules/report.js';
 import { unpackReport, unpackScalars } from '../rules/result.js';
 import { packGroups, packStep, smallestLossOf } from '../rules/rule-step.js';
 import { addonForSteps } from './addon.js';
-import { changedShape, hostScalars, replaceValue, type TensorEngine } from './engine.js';
+import {
+  changedShape,
+  hostScalars,
+  replaceValue,
+  type Averager,
+  type TensorEngine,
+} from './engine.js';
 
 /** What tfjs-node's backend has beyond tfjs's KernelBackend (nodejs_kernel_backend.ts). */
 interface NodeBackend {
@@ -29,7 +42,8 @@ export interface StepOp {
   readonly engine: Extract<EngineName, 'tensorflow-cpu' | 'tensorflow-cuda'>;
 }
 
-type Registration = StepOp | { readonly opName: null; readonly problem: string };
+type Registration =
+  StepOp | { readonly opName: null; readonly engine?: never; readonly problem: string };
 
 let registration: Registration | undefined;
 
@@ -75,11 +89,14 @@ function checkShape({ tensorMap }: NodeBackend, tensor: Tensor): void {
   throw changedShape(tensor, `of shape [${shape.join(', ')}]`);
 }
 
-/** What the op has failed with, without tfjs-node's "Invalid TF_Status: 13\nMessage: " before it. */
-function opError(error: unknown): Error {
+/** What an op has failed with, without tfjs-node's "Invalid TF_Status: 13\nMessage: " before it. */
+function opMessage(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  const message = text.replace(/^Invalid TF_Status: \d+\s+Message: /, '');
-  return new Error(`The step was not made: ${message}.`, { cause: error });
+  return text.replace(/^Invalid TF_Status: \d+\s+Message: /, '');
+}
+
+function countAttribute({ binding }: NodeBackend, name: string, value: number) {
+  return { name, type: binding.TF_ATTR_INT, value };
 }
 
 /** The engine for tfjs-node: one call of our op, which comes from {@link tensorFlowOp}. */
@@ -96,11 +113,6 @@ export function tensorFlowEngine({ opName, engine }: StepOp): TensorEngine {
     });
     for (const tensor of [...variables, ...given, ...state]) checkShape(node, tensor);
     const newStateCount = stateInPlace ? 0 : state.length;
-    const count = (name: string, value: number) => ({
-      name,
-      type: node.binding.TF_ATTR_INT,
-      value,
-    });
     // The loss stays where it is: only a number has to be sent. All else is int32, which tfjs-node
     // leaves in host memory, where the op's kernels read it.
     const loss = typeof step.loss === 'number' ? scalar(step.loss, 'float32') : step.loss;
@@ -115,16 +127,16 @@ export function tensorFlowEngine({ opName, engine }: StepOp): TensorEngine {
       outputs = node.executeMultipleOutputs(
         opName,
         [
-          count('parameter_count', variables.length),
-          count('gradient_count', given.length),
-          count('state_count', state.length),
-          count('new_state_count', newStateCount),
+          countAttribute(node, 'parameter_count', variables.length),
+          countAttribute(node, 'gradient_count', given.length),
+          countAttribute(node, 'state_count', state.length),
+          countAttribute(node, 'new_state_count', newStateCount),
         ],
         [...variables, ...given, ...state, positionTensor, groupTensor, loss, inputTensor],
         variables.length + newStateCount + 1,
       );
     } catch (error) {
-      throw opError(error);
+      throw new Error(`The step was not made: ${opMessage(error)}.`, { cause: error });
     } finally {
       for (const tensor of sent) tensor.dispose();
       if (loss !== step.loss) loss.dispose();
@@ -146,5 +158,45 @@ export function tensorFlowEngine({ opName, engine }: StepOp): TensorEngine {
       replaceValue(variables[i] as Variable, value);
     });
     return { report, deferred: null, newState: newStateCount > 0 ? newState : null, newScalars };
+  };
+}
+
+/** Averages gradients where TensorFlow has them, in the memory of the CPU: one call of an op of ours. */
+export function tensorFlowAverager(): Averager {
+  const opName = addonForSteps().addon!.registerTensorFlowAverageOp();
+  return (variables, gradients) => {
+    const node = nodeBackend();
+    for (const gradient of gradients) if (gradient) checkShape(node, gradient);
+    return (exchange, places) => {
+      const made: Tensor[] = [];
+      const own = places.map((place) => {
+        const gradient = gradients[place];
+        if (gradient) return gradient;
+        const nothing = zeros(variables[place]!.shape, 'float32');
+        made.push(nothing);
+        return nothing;
+      });
+      try {
+        return exchange.averageBy(({ ranks, fast, seconds }) => {
+          const bits = new Int32Array(4);
+          bits.set([ranks, Number(fast)]);
+          new Float64Array(bits.buffer, 8)[0] = seconds;
+          const words = tensor1d(bits, 'int32');
+          made.push(words);
+          try {
+            return node.executeMultipleOutputs(
+              opName,
+              [countAttribute(node, 'count', own.length)],
+              [...own, words],
+              own.length,
+            );
+          } catch (error) {
+            throw new Error(opMessage(error), { cause: error });
+          }
+        });
+      } finally {
+        for (const each of made) each.dispose();
+      }
+    };
   };
 }

@@ -2,7 +2,7 @@
 import type { Communicator } from '../mpi/communicator.js';
 import { openWorld } from '../mpi/world.js';
 
-export type { Communicator, SharedArray } from '../mpi/communicator.js';
+export type { Communicator, Reduction, SharedArray } from '../mpi/communicator.js';
 
 /**
  * All processes that `mpirun` has started with this one; one alone where it has not. To import it starts

@@ -5,6 +5,14 @@ import { shown } from '../values/shown.js';
 export type SharedArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 
 /**
+ * How the gradients of all ranks are added in a step: 'reproducible', in rank order in double, or 'fast', by
+ * MPI's own reduction of float32.
+ */
+export type Reduction = (typeof reductions)[number];
+
+export const reductions = ['reproducible', 'fast'] as const;
+
+/**
  * The processes that train together, the ranks: `mpi` of `tfjs-alig/mpi`. Each rank calls the same methods
  * and makes the same steps in the same order. What one rank does otherwise, and its end, is an error on
  * all of them that names it.
@@ -19,6 +27,13 @@ export interface Communicator {
    * set, on all ranks alike. Default: what TFJS_ALIG_MPI_TIMEOUT says, else 600.
    */
   timeoutSeconds: number;
+  /**
+   * How gradients are added in the steps to come; to be set on all ranks alike. 'reproducible': the same bits
+   * as one process over as many micro-batches, on every network. 'fast': MPI chooses the order in which it
+   * adds float32, so that other numbers of ranks or another network may give other bits; all ranks have the
+   * same. Default: 'reproducible'.
+   */
+  reduction: Reduction;
   /** Waits until all ranks have called it. */
   barrier(): Promise<void>;
   /**
@@ -73,6 +88,15 @@ export interface AgreedStep {
   readonly without: ReadonlySet<number>;
 }
 
+/** What an engine is told that averages by itself. */
+export interface AveragingTerms {
+  readonly ranks: number;
+  /** By MPI's own reduction. */
+  readonly fast: boolean;
+  /** How long to wait. */
+  readonly seconds: number;
+}
+
 /**
  * The exchanges of a step; they block until the other ranks have come to the same point, and throw an
  * Error that names the rank where one is missing, has ended or differs: on all ranks, before anything
@@ -86,8 +110,10 @@ export interface StepExchange {
   step<Result>(make: () => Result): Result;
   /** Before a step: compares what the ranks are about to do. */
   agree(step: RankStep): AgreedStep;
-  /** Averages over the ranks, element by element in rank order. */
+  /** Averages over the ranks, element by element, as {@link Communicator.reduction} says. */
   average(own: readonly Float32Array[], results: readonly Float32Array[]): void;
+  /** The same by an engine that has the values elsewhere; it throws where MPI fails. */
+  averageBy<Result>(average: (terms: AveragingTerms) => Result): Result;
   /** Overwrites the arrays with those of rank 0; `agreement` as {@link RankStep} has it. */
   broadcastNow(arrays: readonly SharedArray[], agreement: RankStep['agreement']): void;
   /** What each rank has to say, in rank order: '' for nothing. Shortened to 400 bytes. */

@@ -1,11 +1,15 @@
 import { createHash } from 'node:crypto';
+import { checkChoice } from '../options/choice.js';
 import type { Addon } from '../platform/addon.js';
 import { shown } from '../values/shown.js';
 import {
+  reductions,
   stepExchange,
   type AgreedStep,
+  type AveragingTerms,
   type Communicator,
   type RankStep,
+  type Reduction,
   type SharedArray,
   type StepExchange,
 } from './communicator.js';
@@ -81,6 +85,7 @@ export class Ranks implements Communicator, StepExchange {
   /** An exchange has failed for want of messages: MPI is not to be waited for any more. */
   private broken = false;
   private seconds: number;
+  private reductionOfSteps: Reduction = 'reproducible';
 
   constructor(
     private readonly addon: MpiAddon,
@@ -106,6 +111,14 @@ export class Ranks implements Communicator, StepExchange {
       );
     }
     this.seconds = seconds;
+  }
+
+  get reduction(): Reduction {
+    return this.reductionOfSteps;
+  }
+
+  set reduction(reduction: Reduction) {
+    this.reductionOfSteps = checkChoice(owner, 'reduction', reduction, reductions);
   }
 
   /** Compares the versions of the package; the first exchange of all ranks. */
@@ -203,7 +216,7 @@ export class Ranks implements Communicator, StepExchange {
   }
 
   agree({ stepNumber, loss, agreement, without }: RankStep): AgreedStep {
-    const content = { step: stepNumber, ...agreement() };
+    const content = { step: stepNumber, reduction: this.reduction, ...agreement() };
     const text = without.length > 0 ? JSON.stringify(without) : '';
     const digest = digestOf(JSON.stringify(content));
     const record = packRecord('makes a step', { number: stepNumber, loss, digest, text });
@@ -222,9 +235,14 @@ export class Ranks implements Communicator, StepExchange {
   }
 
   average(own: readonly Float32Array[], results: readonly Float32Array[]): void {
-    this.guardedNow(() => {
-      this.addon.mpiAverage(own, results, this.size, this.seconds);
+    this.averageBy(({ ranks, fast, seconds }) => {
+      this.addon.mpiAverage(own, results, ranks, fast, seconds);
     });
+  }
+
+  averageBy<Result>(average: (terms: AveragingTerms) => Result): Result {
+    const { size: ranks, reduction, seconds } = this;
+    return this.guardedNow(() => average({ ranks, fast: reduction === 'fast', seconds }));
   }
 
   broadcastNow(arrays: readonly SharedArray[], agreement: () => Agreement): void {

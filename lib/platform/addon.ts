@@ -76,6 +76,8 @@ export interface Addon {
    * another name, whose kernel runs on TensorFlow's CPU device. Throws also where there is no GPU.
    */
   registerTensorFlowCudaOp(deviceType: 'GPU' | 'CPU'): string;
+  /** As {@link registerTensorFlowOp}, the op that averages tensors over the ranks; native/tensorflow/average_op.cc. */
+  registerTensorFlowAverageOp(): string;
   /**
    * Holds back what the process writes to its standard error, and says whether it does: not where it
    * is held already, nor on Windows.
@@ -122,6 +124,7 @@ export interface Addon {
     arrays: readonly Float32Array[],
     results: readonly Float32Array[],
     size: number,
+    fast: boolean,
     seconds: number,
   ): void;
   /** The bytes of the root. */

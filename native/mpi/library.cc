@@ -255,6 +255,13 @@ int tfjs_alig_mpi_sum_floats(const TfjsAligMpiArray* arrays, std::size_t count, 
   });
 }
 
+int tfjs_alig_mpi_sum_floats_fast(const TfjsAligMpiArray* arrays, std::size_t count, double divisor,
+                                  double seconds, TfjsAligMpiError error) {
+  return tfjs_alig::exchangingArrays(error, [&](const Ranks& ranks) {
+    tfjs_alig::sumByMpi(ranks, arrays, count, divisor, seconds);
+  });
+}
+
 int tfjs_alig_mpi_sum_doubles(const TfjsAligMpiArray* arrays, std::size_t count, double divisor,
                               double seconds, TfjsAligMpiError error) {
   return tfjs_alig::exchangingArrays(error, [&](const Ranks& ranks) {

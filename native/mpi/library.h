@@ -50,6 +50,11 @@ int tfjs_alig_mpi_sum_floats(const TfjsAligMpiArray* arrays, std::size_t count, 
 int tfjs_alig_mpi_sum_doubles(const TfjsAligMpiArray* arrays, std::size_t count, double divisor,
                               double seconds, TfjsAligMpiError error);
 
+// The same by MPI's own reduction: added in float32 in an order of MPI's choice, which may be
+// another one on other numbers of ranks or another network. All ranks get the same bits.
+int tfjs_alig_mpi_sum_floats_fast(const TfjsAligMpiArray* arrays, std::size_t count, double divisor,
+                                  double seconds, TfjsAligMpiError error);
+
 // Sends every rank this one's last record, and waits up to `seconds` for the last ones of all
 // others; `complete` says whether all have come. Nothing after a failure that left messages under
 // way.

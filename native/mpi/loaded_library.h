@@ -16,6 +16,7 @@ namespace tfjs_alig {
   X(tfjs_alig_mpi_exchange)        \
   X(tfjs_alig_mpi_broadcast)       \
   X(tfjs_alig_mpi_sum_floats)      \
+  X(tfjs_alig_mpi_sum_floats_fast) \
   X(tfjs_alig_mpi_sum_doubles)     \
   X(tfjs_alig_mpi_leave)           \
   X(tfjs_alig_mpi_finalize)

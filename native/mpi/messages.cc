@@ -63,6 +63,14 @@ void Messages::send(int to, Tag tag, const void* address, int count, MPI_Datatyp
            "MPI_Isend");
 }
 
+void Messages::reduce(const float* own, float* sums, int count) {
+  requests_.emplace_back();
+  others_.push_back(kAll);
+  checkMpi(
+      MPI_Iallreduce(own, sums, count, MPI_FLOAT, MPI_SUM, ranks_.communicator, &requests_.back()),
+      "MPI_Iallreduce");
+}
+
 bool Messages::poll() {
   if (done_ == requests_.size()) return true;
   indices_.resize(requests_.size());
@@ -101,6 +109,10 @@ std::string Messages::missing() const {
   std::sort(ranks.begin(), ranks.end());
   ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
   std::ostringstream text;
+  if (!ranks.empty() && ranks.front() == kAll) {
+    text << "not all ranks have come within " << seconds_ << " s";
+    return text.str();
+  }
   text << (ranks.size() == 1 ? "rank " : "ranks ");
   for (std::size_t i = 0; i < ranks.size(); ++i) text << (i == 0 ? "" : ", ") << ranks[i];
   text << (ranks.size() == 1 ? " has" : " have") << " not come within " << seconds_ << " s";

@@ -58,6 +58,9 @@ class Messages {
   void receive(int from, Tag tag, void* address, int count, MPI_Datatype type);
   void send(int to, Tag tag, const void* address, int count, MPI_Datatype type);
 
+  // The sums over all ranks of float32, by MPI.
+  void reduce(const float* own, float* sums, int count);
+
   // Waits until all of them are through. Throws std::runtime_error that names the ranks whose
   // messages are missing when none has come for `seconds`.
   void wait();
@@ -71,7 +74,8 @@ class Messages {
   const Ranks& ranks_;
   double seconds_;
   std::vector<MPI_Request> requests_;
-  // The other rank of each request.
+  // The other rank of each request; kAll: it is one of all ranks.
+  static constexpr int kAll = -1;
   std::vector<int> others_;
   std::vector<int> indices_;
   std::size_t done_ = 0;

@@ -17,6 +17,7 @@
 #include "node/host_steps.h"
 #include "node/mpi.h"
 #include "node/standard_error.h"
+#include "tensorflow/average_op.h"
 #include "tensorflow/step_op.h"
 
 namespace tfjs_alig {
@@ -37,6 +38,10 @@ void pinThisLibrary() {
 
 Napi::Value registerTensorFlowOp(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), registerStepOp());
+}
+
+Napi::Value registerTensorFlowAverageOp(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), registerAverageOp());
 }
 
 Napi::Value registerTensorFlowCudaOp(const Napi::CallbackInfo& info) {
@@ -109,6 +114,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   };
   add("registerTensorFlowOp", guarded<registerTensorFlowOp>);
   add("registerTensorFlowCudaOp", guarded<registerTensorFlowCudaOp>);
+  add("registerTensorFlowAverageOp", guarded<registerTensorFlowAverageOp>);
   add("getInstructionSet", guarded<getInstructionSet>);
   add("setInstructionSet", guarded<setInstructionSet>);
   add("getThreadCount", guarded<getThreadCount>);

@@ -66,20 +66,23 @@ Napi::Value mpiExchange(const Napi::CallbackInfo& info) {
                                      info[2].As<Napi::Number>().DoubleValue()));
 }
 
-// arrays, where their averages go, number of ranks, seconds
+// arrays, where their averages go, number of ranks, whether by MPI's own reduction, seconds
 Napi::Value mpiAverage(const Napi::CallbackInfo& info) {
   // NOTE [values first, addresses last]
   const std::vector<Napi::Value> own = entriesOf(info[0], "arrays");
   const std::vector<Napi::Value> results = entriesOf(info[1], "results");
   const double divisor = info[2].As<Napi::Number>();
-  const double seconds = info[3].As<Napi::Number>();
+  const bool fast = info[3].As<Napi::Boolean>();
+  const double seconds = info[4].As<Napi::Number>();
   std::vector<TfjsAligMpiArray> arrays(own.size());
   for (std::size_t i = 0; i < own.size(); ++i) {
     const FloatArray from = floatArray(own[i], "an array");
     const FloatArray to = floatArrayOf(entryOf(results, i, "results"), "a result", from.size);
     arrays[i] = {from.data, to.data, from.size};
   }
-  callMpi(mpiLibrary().tfjs_alig_mpi_sum_floats, arrays.data(), arrays.size(), divisor, seconds);
+  const MpiLibrary& mpi = mpiLibrary();
+  callMpi(fast ? mpi.tfjs_alig_mpi_sum_floats_fast : mpi.tfjs_alig_mpi_sum_floats, arrays.data(),
+          arrays.size(), divisor, seconds);
   return info.Env().Undefined();
 }
 

@@ -3,12 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <exception>
 #include <memory>
-#include <mutex>
-#include <new>
-#include <set>
-#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -17,24 +12,13 @@
 #include "cpu/engine.h"
 #include "cpu/floating_point.h"
 #include "cuda/session.h"
-#include "engine/no_memory.h"
-#include "tensorflow/buffer_pool.h"
-#include "tensorflow/c_api.h"
+#include "tensorflow/op.h"
 
 namespace tfjs_alig {
 namespace {
 
-// The op's name, which is this copy's alone: the registry belongs to the process, other copies of
-// the package (of another version, or the same one twice) may be loaded in it, and to register a
-// name a second time ends the process. No lock of ours holds another copy off, so that asking the
-// registry first would not do: its worker thread may register between the answer and our turn.
 const std::string& opName() {
-  static const char ours = 0;
-  static const std::string name = [] {
-    std::ostringstream text;
-    text << "TfjsAligStepAt" << std::hex << reinterpret_cast<std::uintptr_t>(&ours);
-    return text.str();
-  }();
+  static const std::string name = nameOfThisCopy("Step");
   return name;
 }
 
@@ -44,56 +28,38 @@ const std::string& cudaOnCpuOpName() {
   return name;
 }
 
-// Attributes are part of TensorFlow's kernel cache key, so that only what stays the same from step
-// to step is one; hyper-parameters come in as an input.
-constexpr const char* kAttributes[] = {
-    "parameter_count: int >= 0", "gradient_count: int >= 0",
-    "state_count: int >= 0",      // parameter_count times the arrays of state that the rule has
-    "new_state_count: int >= 0",  // 0: state is written in place, else state_count
-};
-constexpr const char* kInputs[] = {
-    "parameters: parameter_count * float",
-    "gradients: gradient_count * float",
-    "state: state_count * float",  // each parameter's arrays, one parameter after the other
-    "gradient_positions: int32",   // which parameter each gradient belongs to, ascending
-    "groups: int32",               // the group of each parameter; empty: all are of the first
-    "loss: float",
-    // The bits of engine/step_input.h. As int32, because tfjs-node leaves those in host memory,
-    // where the GPU's kernel needs them, and moves floats to the GPU.
-    "input: int32",
-};
 // Those that are not lists.
 constexpr std::size_t kOtherInputs = 4;
-constexpr const char* kOutputs[] = {
-    "new_parameters: parameter_count * float", "new_state: new_state_count * float",
-    "result: int32",  // the bits of StepResult
-};
-// What the kernel on a GPU reads or writes on the host. All else stays where it is.
-constexpr const char* kHostMemory[] = {"gradient_positions", "groups", "input", "result"};
 
-struct TensorDeleter {
-  void operator()(TF_Tensor* tensor) const { tensorFlow().TF_DeleteTensor(tensor); }
-};
-using TensorPointer = std::unique_ptr<TF_Tensor, TensorDeleter>;
-
-class Status {
- public:
-  Status() : status_(tensorFlow().TF_NewStatus()) {}
-  ~Status() { tensorFlow().TF_DeleteStatus(status_); }
-  Status(const Status&) = delete;
-  Status& operator=(const Status&) = delete;
-
-  operator TF_Status*() { return status_; }
-  void check(const char* what) const {
-    if (tensorFlow().TF_GetCode(status_) != TF_OK) {
-      throw std::runtime_error(std::string(what) + ": " + tensorFlow().TF_Message(status_));
-    }
-  }
-  void set(const char* message) { tensorFlow().TF_SetStatus(status_, TF_INTERNAL, message); }
-
- private:
-  TF_Status* status_;
-};
+// Attributes are part of TensorFlow's kernel cache key, so that only what stays the same from step
+// to step is one; hyper-parameters come in as an input.
+const OpDefinition& definition() {
+  static const OpDefinition definition = {
+      {
+          "parameter_count: int >= 0", "gradient_count: int >= 0",
+          "state_count: int >= 0",      // parameter_count times the arrays of state of the rule
+          "new_state_count: int >= 0",  // 0: state is written in place, else state_count
+      },
+      {
+          "parameters: parameter_count * float",
+          "gradients: gradient_count * float",
+          "state: state_count * float",  // each parameter's arrays, one parameter after the other
+          "gradient_positions: int32",   // which parameter each gradient belongs to, ascending
+          "groups: int32",               // the group of each parameter; empty: all of the first
+          "loss: float",
+          // The bits of engine/step_input.h. As int32, because tfjs-node leaves those in host
+          // memory, where the GPU's kernel needs them, and moves floats to the GPU.
+          "input: int32",
+      },
+      {
+          "new_parameters: parameter_count * float", "new_state: new_state_count * float",
+          "result: int32",  // the bits of StepResult
+      },
+      // What the kernel on a GPU reads or writes on the host. All else stays where it is.
+      {"gradient_positions", "groups", "input", "result"},
+  };
+  return definition;
+}
 
 struct Counts {
   std::int32_t parameters;
@@ -101,18 +67,6 @@ struct Counts {
   std::int32_t state;
   std::int32_t newState;
 };
-
-float* floats(const TF_Tensor* tensor) {
-  return static_cast<float*>(tensorFlow().TF_TensorData(tensor));
-}
-
-const std::int32_t* words(const TF_Tensor* tensor) {
-  return static_cast<const std::int32_t*>(tensorFlow().TF_TensorData(tensor));
-}
-
-std::size_t wordCount(const TF_Tensor* tensor) {
-  return tensorFlow().TF_TensorByteSize(tensor) / sizeof(std::int32_t);
-}
 
 // What a run of the op's kernel was given, on any device.
 class StepInputs {
@@ -226,14 +180,6 @@ class StepInputs {
   std::vector<TensorPointer> inputs_;
 };
 
-std::vector<std::int64_t> shapeOf(const TF_Tensor* tensor) {
-  std::vector<std::int64_t> shape(static_cast<std::size_t>(tensorFlow().TF_NumDims(tensor)));
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    shape[i] = tensorFlow().TF_Dim(tensor, static_cast<int>(i));
-  }
-  return shape;
-}
-
 // Where a run of the op's kernel puts its results.
 class StepOutputs {
  public:
@@ -266,18 +212,6 @@ class StepOutputs {
   TF_OpKernelContext* context_;
   Status status_;
 };
-
-// A tensor of the same shape over a buffer of the pool.
-TensorPointer pooledLike(const TF_Tensor* tensor) {
-  const std::vector<std::int64_t> shape = shapeOf(tensor);
-  const std::size_t bytes = tensorFlow().TF_TensorByteSize(tensor);
-  const auto giveBack = [](void* data, std::size_t size, void*) {
-    BufferPool::instance().release(data, size);
-  };
-  return TensorPointer(
-      tensorFlow().TF_NewTensor(TF_FLOAT, shape.data(), static_cast<int>(shape.size()),
-                                BufferPool::instance().take(bytes), bytes, giveBack, nullptr));
-}
 
 void writeResult(const TF_Tensor* output, const StepResult& result) {
   std::memcpy(tensorFlow().TF_TensorData(output), &result, sizeof result);
@@ -384,99 +318,44 @@ void runOnGpu(const Counts& counts, TF_OpKernelContext* context) {
 }
 
 void* createKernel(TF_OpKernelConstruction* construction) {
-  Status status;
-  try {
+  return createReporting(construction, [&] {
     auto counts = std::make_unique<Counts>();
-    const auto read = [&](const char* name, std::int32_t* value) {
-      tensorFlow().TF_OpKernelConstruction_GetAttrInt32(construction, name, value, status);
-      status.check(name);
-    };
-    read("parameter_count", &counts->parameters);
-    read("gradient_count", &counts->gradients);
-    read("state_count", &counts->state);
-    read("new_state_count", &counts->newState);
+    counts->parameters = attributeOf(construction, "parameter_count");
+    counts->gradients = attributeOf(construction, "gradient_count");
+    counts->state = attributeOf(construction, "state_count");
+    counts->newState = attributeOf(construction, "new_state_count");
     return counts.release();
-  } catch (const std::exception& error) {
-    status.set(error.what());
-    tensorFlow().TF_OpKernelConstruction_Failure(construction, status);
-    return nullptr;
-  }
+  });
 }
 
 template <void (*kRun)(const Counts&, TF_OpKernelContext*)>
 void computeKernel(void* kernel, TF_OpKernelContext* context) {
-  try {
-    kRun(*static_cast<const Counts*>(kernel), context);
-  } catch (const std::bad_alloc&) {
-    Status status;
-    status.set(kNoMemory);
-    tensorFlow().TF_OpKernelContext_Failure(context, status);
-  } catch (const std::exception& error) {
-    Status status;
-    status.set(error.what());
-    tensorFlow().TF_OpKernelContext_Failure(context, status);
-  }
+  computeReporting(context, [&] { kRun(*static_cast<const Counts*>(kernel), context); });
 }
 
 void deleteKernel(void* kernel) { delete static_cast<Counts*>(kernel); }
 
-using ComputeKernel = void (*)(void*, TF_OpKernelContext*);
-
-void registerOpDefinition(const char* opName) {
-  Status status;
-  const TensorFlow& tf = tensorFlow();
-  TF_OpDefinitionBuilder* const op = tf.TF_NewOpDefinitionBuilder(opName);
-  for (const char* attribute : kAttributes) tf.TF_OpDefinitionBuilderAddAttr(op, attribute);
-  for (const char* input : kInputs) tf.TF_OpDefinitionBuilderAddInput(op, input);
-  for (const char* output : kOutputs) tf.TF_OpDefinitionBuilderAddOutput(op, output);
-  // State may be written in place, so that the op must not be folded or repeated.
-  tf.TF_OpDefinitionBuilderSetIsStateful(op, true);
-  tf.TF_RegisterOpDefinition(op, status);
-  status.check("TF_RegisterOpDefinition");
-}
-
-void registerKernel(const char* opName, const std::string& deviceType, ComputeKernel compute) {
-  Status status;
-  const TensorFlow& tf = tensorFlow();
-  TF_KernelBuilder* const kernel =
-      tf.TF_NewKernelBuilder(opName, deviceType.c_str(), createKernel, compute, deleteKernel);
-  if (deviceType == "GPU") {
-    for (const char* name : kHostMemory) tf.TF_KernelBuilder_HostMemory(kernel, name);
-  }
-  tf.TF_RegisterKernelBuilder(opName, kernel, status);
-  status.check("TF_RegisterKernelBuilder");
-}
-
-// Registers what was not registered before: a second op of a name would end the process, a second
-// kernel would make it ambiguous.
-void registerOnce(const std::string& opName, const std::string& deviceType, ComputeKernel compute) {
-  static std::mutex mutex;
-  static std::set<std::string> ops;
-  static std::set<std::pair<std::string, std::string>> kernels;
-  const std::lock_guard<std::mutex> lock(mutex);
-  if (ops.count(opName) == 0) registerOpDefinition(opName.c_str());
-  ops.insert(opName);
-  const std::pair<std::string, std::string> kernel{opName, deviceType};
-  if (kernels.count(kernel) == 0) registerKernel(opName.c_str(), deviceType, compute);
-  kernels.insert(kernel);
+void registerStep(const std::string& name, const std::string& deviceType,
+                  void (*compute)(void*, TF_OpKernelContext*)) {
+  registerOnce(name, definition(), deviceType, {createKernel, compute, deleteKernel});
 }
 
 }  // namespace
 
 std::string registerStepOp() {
-  registerOnce(opName(), "CPU", computeKernel<runOnCpu>);
+  registerStep(opName(), "CPU", computeKernel<runOnCpu>);
   return opName();
 }
 
 std::string registerCudaStepOp(const std::string& deviceType) {
   CudaSession::instance();
   if (deviceType == "CPU") {
-    registerOnce(cudaOnCpuOpName(), deviceType, computeKernel<runOnGpu>);
+    registerStep(cudaOnCpuOpName(), deviceType, computeKernel<runOnGpu>);
     return cudaOnCpuOpName();
   }
   // With the kernel for the CPU, so that tensors that were put there are served as well.
   registerStepOp();
-  registerOnce(opName(), deviceType, computeKernel<runOnGpu>);
+  registerStep(opName(), deviceType, computeKernel<runOnGpu>);
   return opName();
 }
 

@@ -110,6 +110,21 @@ for (const [fault, sign] of [
   });
 }
 
+for (const [reduction, sign] of [
+  ['reproducible', /rank 0 of 2: rank 1 has not come within 1 s\. A rank that takes longer needs/],
+  ['fast', /rank 0 of 2: not all ranks have come within 1 s\. A rank that takes longer needs/],
+] as const) {
+  for (const kind of ['arrays', 'variables']) {
+    withMpi(`gradients that do not come, ${reduction}, ${kind}`, async (t) => {
+      const ended = await runRanks(2, 'late-average', [reduction, kind]);
+      t.not(ended.exitCode, 0, ended.output);
+      t.true(ended.seconds < bound, `${ended.seconds} s`);
+      t.regex(toldBy(ended)[0]![0]!.error!, sign);
+      t.false(toldBy(ended)[0]![0]!.changed);
+    });
+  }
+}
+
 withMpi('a rank that leaves out a step is missed at the end', async (t) => {
   const ended = await runRanks(2, 'faults', ['forgotten step']);
   t.not(ended.exitCode, 0, ended.output);

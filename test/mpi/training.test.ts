@@ -1,12 +1,15 @@
 /** Training on several processes: the same bits as gradient accumulation in one. */
 import * as tf from '@tensorflow/tfjs-node';
 import test from 'ava';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { singleRunPaths } from '../../experiments/training/output.js';
 import type { Communicator } from '../../lib/index.js';
 import { stepExchange } from '../../lib/mpi/communicator.js';
+import { readLines, withoutTimes } from '../experiments/program.js';
 import { packageRoot, temporaryFolder } from '../platform/folders.js';
-import { runNode } from '../platform/run.js';
+import { runNode, until } from '../platform/run.js';
 import { missingMpi, runRanks, startMpirun } from '../support/mpirun.js';
 import { testsThatNeed } from '../support/needs.js';
 import { simulatedGpu, simulatedLibrary } from '../support/simulated-cuda.js';
@@ -70,6 +73,33 @@ for (const size of [2, 3]) {
       }
     },
   );
+}
+
+interface Trained {
+  readonly losses: readonly number[];
+  readonly bits: string;
+}
+
+for (const size of [2, 4]) {
+  withMpi(`fast reduction on ${size} ranks gives all of them the same averages`, async (t) => {
+    const { told, exitCode, output } = await runRanks(size, 'reduction');
+    t.is(exitCode, 0, output);
+    const [, first] = told[0] as [boolean, [Trained, Trained]];
+    for (const [exact, trained, differing, after] of told) {
+      t.true(exact);
+      t.deepEqual(trained, first);
+      const [message, value] = differing as [string, number];
+      t.regex(message, /reduction is "reproducible" on rank 1 and "fast" on rank 0/);
+      t.is(value, 1);
+      const [iterations, wrong] = after as [number, string];
+      t.is(iterations, 1);
+      t.regex(wrong, /reduction must be 'reproducible' or 'fast', not 'fastest'/);
+    }
+    const [reproducible, fast] = first;
+    fast.losses.forEach((loss, i) => {
+      t.true(Math.abs(loss - reproducible.losses[i]!) < 1e-3, `step ${i + 1}`);
+    });
+  });
 }
 
 const simulated = missingMpi() === undefined ? await simulatedLibrary() : { missing: 'MPI' };
@@ -146,6 +176,45 @@ withMpi(
     t.regex(again.output, /already has a log\.jsonl of another run/);
   },
 );
+
+/** The processes that one has started. */
+function childrenOf(process: number): number[] {
+  const text = readFileSync(`/proc/${process}/task/${process}/children`, 'utf8').trim();
+  return text === '' ? [] : text.split(' ').map(Number);
+}
+
+withMpi('train mnist on 2 ranks, one of them killed, goes on bit for bit', async (t) => {
+  const script = fileURLToPath(new URL('../experiments/fixtures/train.js', import.meta.url));
+  const [whole, killed] = [temporaryFolder(t), temporaryFolder(t)];
+  const start = (folder: string, size = 2) => startMpirun(size, [script, 'mnist', folder]);
+  const { exitCode, output } = await start(whole).ended;
+  t.is(exitCode, 0, output);
+  for (const rank of [0, 1]) {
+    const running = start(killed);
+    // It writes a checkpoint after every step, and goes on from one at the second start.
+    const isUnderWay = () =>
+      rank === 0
+        ? existsSync(singleRunPaths(killed).checkpoint)
+        : running.output().includes('Going on after');
+    await until(() => isUnderWay() || running.mpirun.exitCode !== null);
+    const ranks = childrenOf(running.mpirun.pid!);
+    t.is(ranks.length, 2, running.output());
+    process.kill(ranks[rank]!, 'SIGKILL');
+    const ended = await running.ended;
+    t.regex(ended.output, /exited on signal 9/);
+    t.false(existsSync(singleRunPaths(killed).log), ended.output);
+  }
+  const other = await start(killed, 3).ended;
+  t.not(other.exitCode, 0);
+  t.regex(other.output, /was begun with another configuration \(ranks: 2, now 3\)/);
+  const last = await start(killed).ended;
+  t.is(last.exitCode, 0, last.output);
+  t.regex(last.output, /Going on after \d+ of 32 steps/);
+  const [expected, numbers] = [whole, killed].map((folder) =>
+    readLines(join(folder, 'log.jsonl')).map((line) => withoutTimes(line as object)),
+  );
+  t.deepEqual(numbers, expected);
+});
 
 test('what shard and averagedLogs cannot take is refused', async (t) => {
   const { averagedLogs, shard } = await import('../../lib/index.js');

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -143,10 +143,35 @@ testsThatNeed('MPI', missingMpi())(
         [2, 4512],
       ],
     );
-    for (const { step, alone, allreduce } of results.results) {
-      for (const { minimum } of [step, alone, allreduce]) t.true(minimum > 0);
+    for (const { step, fast, alone, tensorFlow, allreduce, link, ddp } of results.results) {
+      for (const { minimum } of [step, fast, alone, tensorFlow, allreduce]) t.true(minimum > 0);
+      t.deepEqual([link, ddp], [null, null]);
     }
-    t.regex(stdout, /\| 1,000 +\| +2 +\|/);
+    t.regex(stdout, /\| 1,000 +\| +2 +\| memory \|/);
+    t.regex(stdout, /PyTorch was not measured/);
+  },
+);
+
+/** Why no link between two network namespaces can be made here; undefined where it can. */
+function missingLinks(): string | undefined {
+  const isAllowed = spawnSync('unshare', ['--net', '--uts', 'true']).status === 0;
+  if (!isAllowed) return 'root';
+  return spawnSync('tc', ['-V']).status === 0 ? undefined : 'apt install iproute2';
+}
+
+testsThatNeed('links', missingMpi() ?? missingLinks())(
+  'npm run bench -- mpi --links measures two ranks and what is between them',
+  async (t) => {
+    const { results, stdout } = await quick('mpi', '--links', '1gbit');
+    t.deepEqual(
+      results.results.map(({ ranks, link }) => [ranks, link]),
+      [
+        [1, null],
+        [2, null],
+        [2, '1gbit'],
+      ],
+    );
+    t.regex(stdout, /\| 1,000 +\| +2 +\| 1gbit \|/);
   },
 );
 

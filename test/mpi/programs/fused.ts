@@ -101,6 +101,15 @@ async function stepOverVariables(backend: 'tensorflow' | 'cpu'): Promise<void> {
   const parameters = variablesOf(arrays(1));
   const velocities = variablesOf(zeros());
   const tensors = gradients.map((gradient) => gradient && tf.tensor1d(gradient));
+  if (backend === 'tensorflow') {
+    // There the gradients stay in TensorFlow's memory.
+    for (const tensor of tensors) {
+      if (!tensor) continue;
+      tensor.dataSync = () => {
+        throw new Error('a gradient was read');
+      };
+    }
+  }
   const before = tf.memory().numTensors;
   for (let step = 0; step < 2; step++) {
     fusedAliGStep({
