@@ -94,7 +94,7 @@ class Scratch {
   // old memory.
   bool reserve(std::size_t count, const Stream& stream) {
     if (count <= capacity_) return false;
-    waitFor(stream);
+    if (data_) waitFor(stream);
     const std::size_t capacity = count > 2 * capacity_ ? count : 2 * capacity_;
     capacity_ = 0;
     data_.reset();

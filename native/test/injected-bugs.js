@@ -254,7 +254,7 @@ export const injectedBugs = [
     // Scratch memory grows while an enqueued step still uses the old one.
     name: 'growth-without-wait',
     file: 'runtime.h',
-    find: '    waitFor(stream);\n',
+    find: '    if (data_) waitFor(stream);\n',
     replace: '    static_cast<void>(stream);\n',
     build: 'address',
     says: /heap-use-after-free/,
