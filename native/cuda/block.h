@@ -103,6 +103,11 @@ struct WholeQuad {};
 __device__ __forceinline__ constexpr bool has(WholeQuad, unsigned) { return true; }
 __device__ __forceinline__ constexpr bool has(unsigned count, unsigned i) { return i < count; }
 
+// How many elements a quad that begins at `i` has in an array of `size`.
+__device__ __forceinline__ unsigned restOfQuad(unsigned i, unsigned size) {
+  return size - i < kQuad ? size - i : kQuad;
+}
+
 // NOTE [rows at once]
 // How many rows a thread has in flight. By Little's law an H200 (4.8 TB/s, some 700 ns, 132
 // multiprocessors) needs 25 KB in flight on each, a B200 (8 TB/s, 148) 38 KB. With one row, blocks
@@ -128,7 +133,7 @@ __device__ __forceinline__ void forEachQuad(unsigned size, bool aligned, const W
       for (; i + kQuad <= size; i += kRow) work(quad, i, WholeQuad());
     }
 #pragma unroll 1
-    for (; i < size; i += kRow) work(quad, i, size - i < kQuad ? size - i : kQuad);
+    for (; i < size; i += kRow) work(quad, i, restOfQuad(i, size));
   }
 }
 
@@ -232,7 +237,7 @@ __device__ __forceinline__ void rewriteQuads(const float* from, float* to, unsig
     }
 #pragma unroll 1
     for (; i < size; i += kRow) {
-      const unsigned extent = size - i < kQuad ? size - i : kQuad;
+      const unsigned extent = restOfQuad(i, size);
       write(quad, i, loadQuad(from + i, extent), extent);
     }
   }
