@@ -61,7 +61,7 @@ export async function makePages(): Promise<Readonly<Record<string, string>>> {
       memory: memory && memorySection(memory),
       host: host && hostSection(host),
       mpi: mpi && mpiSection(mpi),
-      scale: scaleSection(),
+      scale: scaleSection(mpi),
     },
     [contendersPage]: { contenders: step && contendersSection(step) },
   };

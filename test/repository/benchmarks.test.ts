@@ -10,7 +10,15 @@ import { aimsSection } from '../../benchmarks/page/aims.js';
 import { shareChart, timeChart } from '../../benchmarks/page/charts.js';
 import { contendersSection } from '../../benchmarks/page/contenders.js';
 import { fitGrowth, growthSection } from '../../benchmarks/page/growth.js';
-import { costOf, places, scaleSection } from '../../benchmarks/page/scale.js';
+import {
+  costOf,
+  fitExchange,
+  linkRate,
+  modelledExchange,
+  places,
+  scaleSection,
+  sentBy,
+} from '../../benchmarks/page/scale.js';
 import { stepSection } from '../../benchmarks/page/step.js';
 import { makePages, withSection } from '../../benchmarks/page/write.js';
 import {
@@ -312,13 +320,41 @@ test('charts and growth are made of results', async (t) => {
 
 test('the cost at scale follows from bandwidths', (t) => {
   const gpu = places.find(({ name }) => name === 'H100 SXM5')!;
-  t.true(Math.abs(costOf(1e9, gpu).milliseconds! - 24e12 / 3.35e12) < 1e-9);
-  t.is(costOf(1e11, gpu).milliseconds, null);
-  const many = places.find(({ devices }) => devices === 1024)!;
-  const { milliseconds, projectedMilliseconds, networkMilliseconds } = costOf(1e11, many);
-  t.true(Math.abs(projectedMilliseconds! / milliseconds! - 32 / 24) < 1e-9);
-  t.true(networkMilliseconds > 1000 * milliseconds!);
-  t.regex(scaleSection(), /100,000,000,000/);
+  t.true(Math.abs(costOf(1e9, gpu).whole.step! - 24e12 / 3.35e12) < 1e-9);
+  t.is(costOf(1e11, gpu).divided.step, null);
+  const many = places.find(({ devices }) => devices === 4096)!;
+  const { whole, divided, throughHost, network } = costOf(1e11, many);
+  t.is(whole.step, null);
+  t.true(Math.abs(divided.step! - 24e14 / 4096 / 3.35e12) < 1e-9);
+  t.is(throughHost, 8e14 / 64e9);
+  t.true(network > 1000 * divided.step!);
+  t.regex(scaleSection(null), /100,000,000,000/);
+});
+
+test('what an exchange costs is found from its times', (t) => {
+  const cost = { messageMilliseconds: 0.02, byteMilliseconds: 1e-6 };
+  const cases = [1e4, 1e6, 2.56e7].flatMap((elements) => [
+    ...[1, 2, 4].map((ranks) => ({ elements, ranks, link: null })),
+    { elements, ranks: 2, link: '10gbit' },
+  ]);
+  const summary = (median: number) => ({ median, minimum: median, maximum: median });
+  const { machine } = syntheticResults();
+  const results = cases.map((each) => ({
+    ...each,
+    bytesSent: 0,
+    step: summary(3 + modelledExchange(cost, each, machine.processors)),
+    alone: summary(3),
+    ...{ fast: summary(1), tensorFlow: summary(1), allreduce: summary(1), ddp: null },
+  }));
+  const found = fitExchange({ machine, results })!;
+  for (const [name, value] of Object.entries(cost)) {
+    t.true(Math.abs(found[name as keyof typeof cost] / value - 1) < 1e-6, name);
+  }
+  t.is(fitExchange({ machine, results: results.slice(0, 3) }), null);
+  t.is(linkRate('10gbit'), 1.25e6);
+  // 25 buckets, each with a shard and an average for each of three others, and a record.
+  t.deepEqual(sentBy(25 * 2 ** 20, 4), { messages: 153, bytes: 6 * 25 * 2 ** 20 + 1536 });
+  t.regex(scaleSection({ machine, results }), /20\.0 us a message and 1\.00 ns a byte/);
 });
 
 test('a section goes between its markers and nothing else changes', (t) => {
