@@ -1,5 +1,5 @@
 import module from 'node:module';
-import { dirname, join, sep } from 'node:path';
+import { dirname, isAbsolute, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
@@ -11,10 +11,13 @@ const moduleAddress = import.meta.url as string | undefined;
 // CommonJS's own name of the running file.
 declare const __filename: string;
 
-/** Undefined where there is none. Not by typeof: webpack takes it for a string in ES modules as well. */
+/**
+ * Undefined where there is none. Not by typeof: webpack takes it for a string in ES modules as well. What
+ * node --eval runs has the global `[eval]`, which modules see too.
+ */
 function commonJsFile(): string | undefined {
   try {
-    return __filename;
+    return isAbsolute(__filename) ? __filename : undefined;
   } catch {
     return undefined;
   }

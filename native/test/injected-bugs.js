@@ -56,7 +56,7 @@ export const injectedBugs = [
     name: 'off-by-one',
     file: 'block.h',
     find: 'size - i < kQuad ? size - i : kQuad',
-    replace: 'kQuad',
+    replace: 'size - i < kQuad ? kQuad : kQuad',
     build: 'address',
     says: /heap-buffer-overflow/,
   },

@@ -73,7 +73,12 @@ async function train(
 }
 
 async function examine(project: string, environment: NodeJS.ProcessEnv = {}) {
-  const { output } = await runNode([main, 'doctor', '--json'], { cwd: project, environment });
+  // What TensorFlow logs, on some processors only, would come before the report.
+  const quiet = { TF_CPP_MIN_LOG_LEVEL: '2', ...environment };
+  const { output } = await runNode([main, 'doctor', '--json'], {
+    cwd: project,
+    environment: quiet,
+  });
   return JSON.parse(output) as DoctorReport;
 }
 

@@ -119,6 +119,12 @@ struct Fiber : Thread {
   [[maybe_unused]] void* fakeStack;
 };
 
+// Where the race detector keeps what the barriers of a block and of its warps have ordered.
+struct BlockTags {
+  char barrier;
+  char warps[kWarpSize];
+};
+
 // The one block that runs.
 struct Block {
   std::vector<Fiber> fibers = std::vector<Fiber>(kMostThreads);
@@ -131,8 +137,7 @@ struct Block {
   // Threads that can go on. Not a vector: one that grew in a fiber would look like a race.
   unsigned ready[kMostThreads];
   unsigned readyCount;
-  char barrierTag;
-  char warpTags[kWarpSize];
+  BlockTags* tags;
   char startTag;
   char endTag;
 };
@@ -351,7 +356,19 @@ void forgetSharedMemory() {
   std::memset(__start_simt_shared, 0xff, size);
 }
 
+// Other blocks' barriers order nothing for this one: the detector forgets what it kept for memory
+// that is given back.
+void forgetTags() {
+#if defined(SIMT_THREAD_SANITIZER)
+  if (block.tags) munmap(block.tags, kPage);
+#else
+  if (block.tags) return;
+#endif
+  block.tags = reinterpret_cast<BlockTags*>(mapPages(nullptr, kPage));
+}
+
 void runBlock() {
+  forgetTags();
   for (unsigned i = 0; i < block.threads; ++i) prepareFiber(block.fibers[i]);
 #if defined(SIMT_THREAD_SANITIZER)
   mainFiber = __tsan_get_current_fiber();
@@ -429,19 +446,19 @@ void runGrid(const cudaLaunchConfig_t& configuration, const std::function<void()
 
 void syncThreads(Site site) {
   Fiber& fiber = currentFiber();
-  __tsan_release(&block.barrierTag);
+  __tsan_release(&block.tags->barrier);
   fiber.state = State::kAtBarrier;
   fiber.site = site;
   ++block.atBarrier;
   releaseBarrierIfComplete();
   switchToMain(fiber);
-  __tsan_acquire(&block.barrierTag);
+  __tsan_acquire(&block.tags->barrier);
 }
 
 unsigned long long warpOperation(WarpOperation operation, unsigned mask, int argument, int width,
                                  unsigned long long value, unsigned size, Site site) {
   Fiber& fiber = currentFiber();
-  if (operation == WarpOperation::kSync) __tsan_release(&block.warpTags[fiber.warp]);
+  if (operation == WarpOperation::kSync) __tsan_release(&block.tags->warps[fiber.warp]);
   fiber.state = State::kInWarpOperation;
   fiber.operation = operation;
   fiber.mask = mask;
@@ -458,7 +475,7 @@ unsigned long long warpOperation(WarpOperation operation, unsigned mask, int arg
   releaseWarpIfComplete(fiber.warp);
   switchToMain(fiber);
   // A shuffle orders no memory, as CUDA's guide says; __syncwarp does.
-  if (operation == WarpOperation::kSync) __tsan_acquire(&block.warpTags[fiber.warp]);
+  if (operation == WarpOperation::kSync) __tsan_acquire(&block.tags->warps[fiber.warp]);
   return fiber.output;
 }
 
