@@ -73,13 +73,11 @@ async function train(
 }
 
 async function examine(project: string, environment: NodeJS.ProcessEnv = {}) {
-  // What TensorFlow logs, on some processors only, would come before the report.
-  const quiet = { TF_CPP_MIN_LOG_LEVEL: '2', ...environment };
-  const { output } = await runNode([main, 'doctor', '--json'], {
+  const { standardOutput } = await runNode([main, 'doctor', '--json'], {
     cwd: project,
-    environment: quiet,
+    environment,
   });
-  return JSON.parse(output) as DoctorReport;
+  return JSON.parse(standardOutput) as DoctorReport;
 }
 
 /** The package as the doctor sees it: in the project, beside the repository's tfjs-node. */

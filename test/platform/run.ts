@@ -3,7 +3,10 @@ import { once } from 'node:events';
 
 export interface Ended {
   readonly exitCode: number | null;
+  /** What it has written to both outputs, in the order they came. */
   readonly output: string;
+  /** What it has written to its standard output alone. */
+  readonly standardOutput: string;
   readonly seconds: number;
 }
 
@@ -14,7 +17,7 @@ export interface Running {
   readonly ended: Promise<Ended>;
 }
 
-/** Starts Node with a script and arguments; `ended` has both outputs in the order they came. */
+/** Starts Node with a script and arguments. */
 export function startNode(
   nodeArguments: readonly string[],
   { cwd, environment = {} }: { cwd: string; environment?: NodeJS.ProcessEnv },
@@ -26,6 +29,10 @@ export function startNode(
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
+  let standardOutput = '';
+  child.stdout.on('data', (data: Buffer) => {
+    standardOutput += data.toString();
+  });
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (data: Buffer) => {
       output += data.toString();
@@ -34,6 +41,7 @@ export function startNode(
   const ended = once(child, 'close').then(([exitCode]) => ({
     exitCode: exitCode as number | null,
     output,
+    standardOutput,
     seconds: (performance.now() - start) / 1000,
   }));
   return { child, output: () => output, ended };
