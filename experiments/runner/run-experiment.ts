@@ -281,8 +281,8 @@ export async function reportFinishedRuns(options: ExperimentOptions): Promise<vo
 
 /**
  * Makes the runs of an experiment that are not finished, and those that follow from them; then, if
- * the runs of all shards are there, its results, tables and figures, of several ranks the first one. When the signal is aborted, the
- * runs end after their current steps, with checkpoints.
+ * the runs of all shards are there, its results, tables and figures, of several ranks the first one.
+ * When the signal is aborted, the runs end after their current steps, with checkpoints.
  */
 export async function runExperiment(options: ExperimentOptions): Promise<void> {
   const { module, quick, preset, dataFolder, outputFolder } = options;

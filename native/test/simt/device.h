@@ -1,6 +1,6 @@
 // Lets a host compiler take a .cu file as C++ and run its kernels on the CPU, for checks on
 // machines without a GPU: compiled with `-x c++ -include simt/device.h`. Each CUDA thread is a
-// fiber (runtime.cc). Only what is defined here exists: another built-in of CUDA is a compile
+// fiber (scheduler.cc). Only what is defined here exists: another built-in of CUDA is a compile
 // error, never a stub that does nothing.
 #ifndef TFJS_ALIG_TEST_SIMT_DEVICE_H_
 #define TFJS_ALIG_TEST_SIMT_DEVICE_H_
