@@ -25,6 +25,16 @@ export function engineOfBackend(): TensorEngine {
   }
 }
 
+/** Why the engine of the current backend makes no steps on shards of a state; null: it does. */
+export function shardProblem(): string | null {
+  const backend = getBackend();
+  if (backend === 'cpu') return null;
+  if (backend !== 'tensorflow') return `the backend is '${backend}'`;
+  const op = tensorFlowOp();
+  if (op.opName === null) return op.problem;
+  return op.engine === 'tensorflow-cpu' ? null : 'TensorFlow uses a GPU';
+}
+
 /** What averages gradients of the current backend over the ranks. */
 export function averagerOfBackend(): Averager {
   if (getBackend() !== 'tensorflow') return averageOnHost;

@@ -1,6 +1,7 @@
 import { tensor as makeTensor, type Tensor } from '@tensorflow/tfjs-core';
 import { wasWritten } from '../rules/report.js';
 import { changedShape, hostScalars, replaceValue, type TensorEngine } from './engine.js';
+import { packShards } from './exchange-words.js';
 import { stepHostArrays } from './host.js';
 
 /** The array behind a tensor of the cpu backend: the real one, not a copy. */
@@ -20,18 +21,23 @@ function tensorOver(values: Float32Array, like: Tensor): Tensor {
  * copies are stepped in place by {@link stepHostArrays} and become the new tensors.
  */
 export const stepCpuBackendTensors: TensorEngine = (step) => {
-  const { variables, gradients, state, stateInPlace } = step;
+  const { variables, gradients, state, stateInPlace, shards } = step;
   const parameters = variables.map((variable) => arrayOf(variable).slice());
   const stateArrays = state.map((tensor) =>
     stateInPlace ? arrayOf(tensor) : arrayOf(tensor).slice(),
   );
-  const { report, scalars } = stepHostArrays(
-    parameters,
-    gradients.map((gradient) => gradient && arrayOf(gradient)),
-    stateArrays,
-    typeof step.loss === 'number' ? step.loss : step.loss.dataSync()[0]!,
-    { ...step, scalars: hostScalars(step.scalars) },
-  );
+  const run = (shardWords?: Int32Array) =>
+    stepHostArrays(
+      parameters,
+      gradients.map((gradient) => gradient && arrayOf(gradient)),
+      stateArrays,
+      typeof step.loss === 'number' ? step.loss : step.loss.dataSync()[0]!,
+      { ...step, scalars: hostScalars(step.scalars) },
+      shardWords,
+    );
+  const { report, scalars } = shards
+    ? shards.exchange.exchangeBy((terms) => run(packShards(terms, shards)))
+    : run();
   const outcome = { report, deferred: null, newScalars: scalars };
   if (!wasWritten(report)) return { ...outcome, newState: null };
   variables.forEach((variable, i) => {

@@ -16,6 +16,17 @@ export interface TensorStep extends Omit<RuleStep, 'scalars'> {
   readonly stateInPlace: boolean;
   readonly loss: number | Tensor;
   readonly scalars: StepScalars;
+  /**
+   * Where the ranks share the state, which then is this rank's shards; the gradients are this rank's own.
+   */
+  readonly shards?: StepShards | null;
+}
+
+/** How the ranks share the state of a step's variables. */
+export interface StepShards {
+  readonly exchange: StepExchange;
+  /** The rank that has the first shard of each variable. */
+  readonly firsts: readonly number[];
 }
 
 /**

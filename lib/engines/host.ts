@@ -3,6 +3,7 @@ import type { EngineName, StepReport } from '../rules/report.js';
 import { reportOf, StepResult } from '../rules/result.js';
 import { packGroups, packStep, smallestLossOf, type RuleStep } from '../rules/rule-step.js';
 import { addonForSteps } from './addon.js';
+import { noShards } from './exchange-words.js';
 import { overlapInBuffers } from './overlap.js';
 import { referenceStep } from './reference.js';
 
@@ -39,11 +40,13 @@ function outcomeOf(result: StepResult, engine: EngineName, step: RuleStep): Host
  * The arrays must keep their memory from one step to the next: to see to that is the caller's.
  *
  * @param refuseOverlap Where arrays of a user's may share memory; before anything is written.
+ * @param shards As the add-on takes them, where the ranks share the state: that is what has MPI, too.
  */
 export function hostStepper(
   { parameters, gradients, state }: HostArrays,
   step: RuleStep,
   refuseOverlap?: RefuseOverlap,
+  shards = noShards,
 ): (loss: number) => HostOutcome {
   const result = new StepResult();
   const found = addonForSteps();
@@ -55,6 +58,7 @@ export function hostStepper(
       state,
       packGroups(step),
       packStep(step),
+      shards,
       refuseOverlap !== undefined,
     );
     if (Array.isArray(prepared)) return refuseOverlap!(prepared);
@@ -80,6 +84,7 @@ export function stepHostArrays(
   state: readonly Float32Array[],
   loss: number,
   step: RuleStep,
+  shards?: Int32Array,
 ): HostOutcome {
-  return hostStepper({ parameters, gradients, state }, step)(loss);
+  return hostStepper({ parameters, gradients, state }, step, undefined, shards)(loss);
 }

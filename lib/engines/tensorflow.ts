@@ -10,6 +10,7 @@ import { wasWritten, type EngineName } from '../rules/report.js';
 import { unpackReport, unpackScalars } from '../rules/result.js';
 import { packGroups, packStep, smallestLossOf } from '../rules/rule-step.js';
 import { addonForSteps } from './addon.js';
+import { noShards, packShards, packTerms } from './exchange-words.js';
 import {
   changedShape,
   hostScalars,
@@ -102,7 +103,7 @@ function countAttribute({ binding }: NodeBackend, name: string, value: number) {
 /** The engine for tfjs-node: one call of our op, which comes from {@link tensorFlowOp}. */
 export function tensorFlowEngine({ opName, engine }: StepOp): TensorEngine {
   return (step) => {
-    const { variables, gradients, state, stateInPlace } = step;
+    const { variables, gradients, state, stateInPlace, shards } = step;
     const node = nodeBackend();
     const positions: number[] = [];
     const given: Tensor[] = [];
@@ -116,29 +117,42 @@ export function tensorFlowEngine({ opName, engine }: StepOp): TensorEngine {
     // The loss stays where it is: only a number has to be sent. All else is int32, which tfjs-node
     // leaves in host memory, where the op's kernels read it.
     const loss = typeof step.loss === 'number' ? scalar(step.loss, 'float32') : step.loss;
-    const sent = [
-      tensor1d(positions, 'int32'),
-      tensor1d(packGroups(step), 'int32'),
-      tensor1d(packStep({ ...step, scalars: hostScalars(step.scalars) }), 'int32'),
-    ] as const;
-    const [positionTensor, groupTensor, inputTensor] = sent;
+    const run = (shardWords = noShards) => {
+      const sent = [
+        tensor1d(positions, 'int32'),
+        tensor1d(packGroups(step), 'int32'),
+        tensor1d(shardWords, 'int32'),
+        tensor1d(packStep({ ...step, scalars: hostScalars(step.scalars) }), 'int32'),
+      ] as const;
+      const [positionTensor, groupTensor, shardTensor, inputTensor] = sent;
+      try {
+        return node.executeMultipleOutputs(
+          opName,
+          [
+            countAttribute(node, 'parameter_count', variables.length),
+            countAttribute(node, 'gradient_count', given.length),
+            countAttribute(node, 'state_count', state.length),
+            countAttribute(node, 'new_state_count', newStateCount),
+          ],
+          [
+            ...[...variables, ...given, ...state],
+            ...[positionTensor, groupTensor, shardTensor, loss, inputTensor],
+          ],
+          variables.length + newStateCount + 1,
+        );
+      } catch (error) {
+        const message = opMessage(error);
+        throw new Error(shards ? message : `The step was not made: ${message}.`, { cause: error });
+      } finally {
+        for (const tensor of sent) tensor.dispose();
+      }
+    };
     let outputs: Tensor[];
     try {
-      outputs = node.executeMultipleOutputs(
-        opName,
-        [
-          countAttribute(node, 'parameter_count', variables.length),
-          countAttribute(node, 'gradient_count', given.length),
-          countAttribute(node, 'state_count', state.length),
-          countAttribute(node, 'new_state_count', newStateCount),
-        ],
-        [...variables, ...given, ...state, positionTensor, groupTensor, loss, inputTensor],
-        variables.length + newStateCount + 1,
-      );
-    } catch (error) {
-      throw new Error(`The step was not made: ${opMessage(error)}.`, { cause: error });
+      outputs = shards
+        ? shards.exchange.exchangeBy((terms) => run(packShards(terms, shards)))
+        : run();
     } finally {
-      for (const tensor of sent) tensor.dispose();
       if (loss !== step.loss) loss.dispose();
     }
     const newParameters = outputs.slice(0, variables.length);
@@ -177,11 +191,8 @@ export function tensorFlowAverager(): Averager {
         return nothing;
       });
       try {
-        return exchange.averageBy(({ ranks, fast, seconds }) => {
-          const bits = new Int32Array(4);
-          bits.set([ranks, Number(fast)]);
-          new Float64Array(bits.buffer, 8)[0] = seconds;
-          const words = tensor1d(bits, 'int32');
+        return exchange.exchangeBy((terms) => {
+          const words = tensor1d(packTerms(terms), 'int32');
           made.push(words);
           try {
             return node.executeMultipleOutputs(

@@ -34,6 +34,14 @@ export interface Communicator {
    * same. Default: 'reproducible'.
    */
   reduction: Reduction;
+  /**
+   * Whether each rank keeps and updates only its part of an optimiser's state, its shard, so that state and
+   * step take 1 / size of memory and work; the bits stay the same. To be set on all ranks alike, before a step.
+   * `getWeights`, and `model.save` with the optimiser, then have to be called on all ranks. On the backends
+   * 'tensorflow' (without a GPU) and 'cpu'; the velocities of fusedAliGStep, which are the caller's, stay
+   * whole. Default: false.
+   */
+  shardState: boolean;
   /** Waits until all ranks have called it. */
   barrier(): Promise<void>;
   /**
@@ -88,8 +96,8 @@ export interface AgreedStep {
   readonly without: ReadonlySet<number>;
 }
 
-/** What an engine is told that averages by itself. */
-export interface AveragingTerms {
+/** What an engine is told that makes an exchange by itself. */
+export interface ExchangeTerms {
   readonly ranks: number;
   /** By MPI's own reduction. */
   readonly fast: boolean;
@@ -102,7 +110,7 @@ export interface AveragingTerms {
  * Error that names the rank where one is missing, has ended or differs: on all ranks, before anything
  * was changed.
  */
-export interface StepExchange {
+export interface StepExchange extends Pick<Communicator, 'rank' | 'size' | 'shardState'> {
   /**
    * Runs what makes a step. Where that fails on this rank before it has met the others, they get an error
    * that says so in place of the step.
@@ -112,10 +120,22 @@ export interface StepExchange {
   agree(step: RankStep): AgreedStep;
   /** Averages over the ranks, element by element, as {@link Communicator.reduction} says. */
   average(own: readonly Float32Array[], results: readonly Float32Array[]): void;
-  /** The same by an engine that has the values elsewhere; it throws where MPI fails. */
-  averageBy<Result>(average: (terms: AveragingTerms) => Result): Result;
+  /** An exchange by an engine that calls MPI itself; it throws where MPI fails. */
+  exchangeBy<Result>(exchange: (terms: ExchangeTerms) => Result): Result;
   /** Overwrites the arrays with those of rank 0; `agreement` as {@link RankStep} has it. */
   broadcastNow(arrays: readonly SharedArray[], agreement: RankStep['agreement']): void;
+  /**
+   * Where this rank's shard of an array begins and ends: native/engine/shards.h.
+   *
+   * @param first The rank whose shard is the first.
+   */
+  shardOf(size: number, first: number): readonly [begin: number, end: number];
+  /** Fills whole arrays, of which each rank has its shard; `firsts` are theirs. */
+  gather(
+    arrays: readonly Float32Array[],
+    firsts: readonly number[],
+    agreement: RankStep['agreement'],
+  ): void;
   /** What each rank has to say, in rank order: '' for nothing. Shortened to 400 bytes. */
   tell(text: string): string[];
 }

@@ -6,8 +6,8 @@ import {
   reductions,
   stepExchange,
   type AgreedStep,
-  type AveragingTerms,
   type Communicator,
+  type ExchangeTerms,
   type RankStep,
   type Reduction,
   type SharedArray,
@@ -32,6 +32,8 @@ export type MpiAddon = Pick<
   | 'mpiExchange'
   | 'mpiExchangeLater'
   | 'mpiAverage'
+  | 'mpiShard'
+  | 'mpiGather'
   | 'mpiBroadcast'
   | 'mpiBroadcastLater'
   | 'mpiSumLater'
@@ -41,6 +43,11 @@ export type MpiAddon = Pick<
 
 /** How long a rank that fails waits for the others to hear of it, so that each can say so. */
 const secondsToLeave = 3;
+
+const gathers: RecordKind = 'gathers the shards of its state';
+
+const remedyOfShards =
+  'mpi.shardState has to be the same on all ranks, and with it getWeights and model.save called on all of them.';
 
 function bytesOf(array: SharedArray): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
@@ -86,6 +93,7 @@ export class Ranks implements Communicator, StepExchange {
   private broken = false;
   private seconds: number;
   private reductionOfSteps: Reduction = 'reproducible';
+  private shards = false;
 
   constructor(
     private readonly addon: MpiAddon,
@@ -119,6 +127,17 @@ export class Ranks implements Communicator, StepExchange {
 
   set reduction(reduction: Reduction) {
     this.reductionOfSteps = checkChoice(owner, 'reduction', reduction, reductions);
+  }
+
+  get shardState(): boolean {
+    return this.shards;
+  }
+
+  set shardState(shards: boolean) {
+    if (typeof shards !== 'boolean') {
+      throw new TypeError(`${owner}: shardState must be true or false, not ${shown(shards)}.`);
+    }
+    this.shards = shards;
   }
 
   /** Compares the versions of the package; the first exchange of all ranks. */
@@ -216,7 +235,8 @@ export class Ranks implements Communicator, StepExchange {
   }
 
   agree({ stepNumber, loss, agreement, without }: RankStep): AgreedStep {
-    const content = { step: stepNumber, reduction: this.reduction, ...agreement() };
+    const { reduction, shardState } = this;
+    const content = { step: stepNumber, reduction, shardState, ...agreement() };
     const text = without.length > 0 ? JSON.stringify(without) : '';
     const digest = digestOf(JSON.stringify(content));
     const record = packRecord('makes a step', { number: stepNumber, loss, digest, text });
@@ -235,22 +255,18 @@ export class Ranks implements Communicator, StepExchange {
   }
 
   average(own: readonly Float32Array[], results: readonly Float32Array[]): void {
-    this.averageBy(({ ranks, fast, seconds }) => {
+    this.exchangeBy(({ ranks, fast, seconds }) => {
       this.addon.mpiAverage(own, results, ranks, fast, seconds);
     });
   }
 
-  averageBy<Result>(average: (terms: AveragingTerms) => Result): Result {
+  exchangeBy<Result>(exchange: (terms: ExchangeTerms) => Result): Result {
     const { size: ranks, reduction, seconds } = this;
-    return this.guardedNow(() => average({ ranks, fast: reduction === 'fast', seconds }));
+    return this.guardedNow(() => exchange({ ranks, fast: reduction === 'fast', seconds }));
   }
 
   broadcastNow(arrays: readonly SharedArray[], agreement: () => Agreement): void {
-    const kind = 'broadcasts its parameters';
-    const content = { ...agreement(), bytes: arrays.map(({ byteLength }) => byteLength) };
-    const digest = digestOf(JSON.stringify(content));
-    this.meetings++;
-    this.compare(this.meet(kind, packRecord(kind, { digest })), content);
+    this.meetForArrays('broadcasts its parameters', arrays, agreement);
     for (const array of arrays) {
       const bytes = bytesOf(array);
       bytes.set(this.guardedNow(() => this.addon.mpiBroadcast(bytes, 0, this.seconds)));
@@ -258,9 +274,37 @@ export class Ranks implements Communicator, StepExchange {
     this.meetings--;
   }
 
+  shardOf(size: number, first: number): readonly [number, number] {
+    return this.addon.mpiShard(size, first, this.rank, this.size);
+  }
+
+  gather(
+    arrays: readonly Float32Array[],
+    firsts: readonly number[],
+    agreement: () => Agreement,
+  ): void {
+    this.meetForArrays(gathers, arrays, () => ({ ...agreement(), firsts }));
+    this.guardedNow(() => {
+      this.addon.mpiGather(arrays, Int32Array.from(firsts), this.seconds);
+    });
+    this.meetings--;
+  }
+
   tell(text: string): string[] {
     const record = packRecord('tells what it has', { text });
     return this.meet('tells what it has', record).map((each) => each.text);
+  }
+
+  /** The meeting before an exchange of arrays that is not a step: `meetings` counts it while it goes on. */
+  private meetForArrays(
+    kind: RecordKind,
+    arrays: readonly SharedArray[],
+    agreement: () => Agreement,
+  ): void {
+    const content = { ...agreement(), bytes: arrays.map(({ byteLength }) => byteLength) };
+    const digest = digestOf(JSON.stringify(content));
+    this.meetings++;
+    this.compare(this.meet(kind, packRecord(kind, { digest })), content);
   }
 
   /** In place of the others' next meeting. */
@@ -368,11 +412,12 @@ export class Ranks implements Communicator, StepExchange {
     const other = records.findIndex((each) => each.kind !== kind);
     if (other === -1) return;
     const { kind: does, text } = records[other]!;
+    const remedy = [kind, does].includes(gathers) ? remedyOfShards : '';
     if (does === 'has ended') {
       this.end ??= `rank ${other} has ended: ${text}`;
       throw new Error(
-        `${owner}: rank ${other} has ended while rank ${this.rank} ${kind}: ${text}. All ranks have to ` +
-          'take the same number of steps.',
+        `${owner}: rank ${other} has ended while rank ${this.rank} ${kind}: ${text}. ` +
+          (remedy || 'All ranks have to take the same number of steps.'),
       );
     }
     if (does === 'has failed in its step') {
@@ -382,7 +427,7 @@ export class Ranks implements Communicator, StepExchange {
     }
     throw new Error(
       `${owner}: rank ${other} ${does} while rank ${this.rank} ${kind}; all ranks have to do the same ` +
-        'in the same order.',
+        `in the same order. ${remedy}`.trimEnd(),
     );
   }
 

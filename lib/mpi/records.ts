@@ -14,6 +14,7 @@ export const kinds = [
   'calls sum()',
   'broadcasts its parameters',
   'tells what it has',
+  'gathers the shards of its state',
 ] as const;
 
 export type RecordKind = (typeof kinds)[number];

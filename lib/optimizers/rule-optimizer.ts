@@ -22,7 +22,7 @@ import {
   type StepScalars,
   type TensorStep,
 } from '../engines/engine.js';
-import type { Communicator } from '../mpi/communicator.js';
+import type { Communicator, StepExchange } from '../mpi/communicator.js';
 import { checkOption, float32Value } from '../options/option.js';
 import { checkOptionNames } from '../options/option-names.js';
 import { checkOutcome } from '../rules/non-finite.js';
@@ -51,6 +51,7 @@ import { ParameterGroups } from './parameter-groups.js';
 import { RefusedSteps, wasRefused } from './refused-steps.js';
 import { readWeights, weightsOf } from './saved-weights.js';
 import { SharedSteps } from './shared-steps.js';
+import { assertShardable } from './state-shards.js';
 import { OptimizerState, type NamedTensor, type StateOfStep } from './state.js';
 import { stepRows } from './step-rows.js';
 
@@ -296,7 +297,8 @@ export abstract class RuleOptimizer extends Optimizer {
    * variable after the other, in the order in which the variables were given. They are copies of the
    * moment of the call, whatever is done before the promise is fulfilled, and lie in host memory,
    * which the garbage collector frees: tfjs's model.save() asks for them and never disposes of them.
-   * An op on one makes it a tensor of the backend, which is the caller's to dispose of.
+   * An op on one makes it a tensor of the backend, which is the caller's to dispose of. With
+   * `mpi.shardState` all ranks have to call it, before the same step, and each gets all of the state.
    */
   override async getWeights(): Promise<NamedTensor[]> {
     this.assertUsable();
@@ -304,7 +306,8 @@ export abstract class RuleOptimizer extends Optimizer {
     // All of it before anything is waited for: the next step may be made meanwhile.
     const { iterations } = this;
     const scalars = hostScalars(this.scalars).slice();
-    const { tensors, steps } = await this.state.copies();
+    const gathered = this.sharedSteps.readState((exchange) => this.state.gathered(exchange));
+    const { tensors, steps } = await this.state.copies(gathered);
     return [...weightsOf(rule, { iterations, scalars, steps }), ...tensors];
   }
 
@@ -351,22 +354,25 @@ export abstract class RuleOptimizer extends Optimizer {
     // What a device that answers later may turn out to have left alone.
     let beforeStep: Tensor[] | null = null;
     let loss = givenLoss;
-    let averaged: (Tensor | null)[] = [];
+    const made: Tensor[] = [];
     let taken = false;
     try {
-      if (this.sharedSteps.isNew) this.shareState(state);
+      const sharing = this.meetRanks(state);
       const stepNumber = super.iterations + 1;
       if (this.description.loss) {
         loss = this.computedLoss(this.description.loss);
         this.assertStillUsable('objective');
       }
       const own = variables.map((variable) => given.get(variable) ?? null);
-      const ofAll = this.sharedSteps.average(
-        { variables, gradients: own, loss, stepNumber },
-        () => ({ options: this.getConfig(), variableSteps: state.steps }),
-      );
-      if (ofAll) averaged = ofAll.gradients;
+      const ofAll = this.sharedSteps.agree({ variables, gradients: own, loss, stepNumber }, () => ({
+        options: this.getConfig(),
+        variableSteps: state.steps,
+        firsts: sharing && state.firsts,
+      }));
+      made.push(...(ofAll?.made ?? []));
       const gradients = ofAll?.gradients ?? own;
+      const shards = sharing && state.shards(sharing);
+      made.push(...(shards?.made ?? []));
       const input: TensorStep = {
         rule: configuration.rule,
         settings: { ...configuration.settings, ...configuration.settingsOfStep?.(stepNumber) },
@@ -376,8 +382,9 @@ export abstract class RuleOptimizer extends Optimizer {
         variables,
         gradients,
         // It may lie on another backend: where variables move, tfjs leaves it behind.
-        state: state.tensors,
-        stateInPlace: state.writable,
+        state: shards?.tensors ?? state.tensors,
+        stateInPlace: state.writable && !(shards && shards.made.length > 0),
+        shards,
         loss: ofAll?.loss ?? lossForBackend(loss),
         stepNumber,
         scalars: this.scalars,
@@ -391,7 +398,7 @@ export abstract class RuleOptimizer extends Optimizer {
       const { report, deferred, newState, newScalars } = engine(input);
       this.report = report;
       this.openStep.replace(deferred);
-      if (newState) state.replace(newState);
+      if (newState) state.replace(newState, shards?.firsts);
       taken = deferred !== null || wasWritten(report);
       if (taken) this.replaceScalars(newScalars);
       else discardScalars(newScalars);
@@ -432,7 +439,7 @@ export abstract class RuleOptimizer extends Optimizer {
       }
     } finally {
       if (beforeStep) dispose(beforeStep);
-      dispose(averaged.filter((gradient) => gradient !== null));
+      dispose(made);
       if (!taken) this.state.remove(added);
       if (loss !== givenLoss) dispose(loss);
     }
@@ -449,6 +456,19 @@ export abstract class RuleOptimizer extends Optimizer {
     if (!this.sharedSteps.isNew) return;
     const all = variables ?? Object.values(engine().registeredVariables);
     this.sharedSteps.shareParameters([...new Set(all)].filter(takesPart));
+  }
+
+  /** Before a step. Returns what the ranks share the state by; null: each has all of it. */
+  private meetRanks(state: StateOfStep): StepExchange | null {
+    const { sharing, isNew } = this.sharedSteps;
+    if (sharing) assertShardable(this.owner, this.byGroup);
+    if (!sharing || isNew) {
+      this.sharedSteps.readState((exchange) => {
+        this.state.makeWhole(exchange);
+      });
+    }
+    if (isNew) this.shareState(state);
+    return sharing;
   }
 
   /** Takes over state, numbers of steps and parameters of rank 0. */

@@ -1,10 +1,10 @@
 import { tensor as makeTensor, type Tensor, type Variable } from '@tensorflow/tfjs-core';
 import {
-  averagedPart,
+  agreeOnStep,
   whereNotFiniteOnRanks,
-  type AveragedPart,
+  type AgreedPart,
   type OwnPart,
-} from '../engines/averaged.js';
+} from '../engines/agreed-step.js';
 import { readStateNow, replaceValue } from '../engines/engine.js';
 import {
   checkCommunicator,
@@ -73,6 +73,22 @@ export class SharedSteps {
     return this.communicatorInUse?.[stepExchange] ?? null;
   }
 
+  /** What the ranks share the state by; null: each has all of it. */
+  get sharing(): StepExchange | null {
+    const { exchange } = this;
+    return exchange?.shardState ? exchange : null;
+  }
+
+  /** Runs what reads the state, in shards or not; where that fails, ranks may have missed each other. */
+  readState<Result>(read: (exchange: StepExchange | null) => Result): Result {
+    try {
+      return read(this.exchange);
+    } catch (error) {
+      this.synchronized = false;
+      throw error;
+    }
+  }
+
   /** Makes a step; where that fails before the ranks have met for it, it fails on all of them. */
   run<Result>(make: () => Result): Result {
     const { exchange } = this;
@@ -96,12 +112,19 @@ export class SharedSteps {
     return this.broadcast(shared);
   }
 
-  /** The averages of loss and gradients over all ranks; null where this process trains alone. */
-  average(own: Omit<OwnPart, 'agreement'>, agreement: RankStep['agreement']): AveragedPart | null {
+  /**
+   * What a step of all ranks is made with: averages, and with {@link sharing} the own gradients; null
+   * where this process trains alone.
+   */
+  agree(
+    own: Omit<OwnPart, 'agreement' | 'sharded'>,
+    agreement: RankStep['agreement'],
+  ): AgreedPart | null {
     const { exchange } = this;
     if (!exchange) return null;
-    return averagedPart(exchange, {
+    return agreeOnStep(exchange, {
       ...own,
+      sharded: this.sharing !== null,
       agreement: () => ({
         optimizer: this.owner,
         ...agreement(),

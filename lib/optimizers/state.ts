@@ -2,6 +2,7 @@ import {
   dispose,
   fill,
   keep,
+  tensor as makeTensor,
   type NamedTensorMap,
   type Tensor,
   type Variable,
@@ -9,7 +10,10 @@ import {
 import { readState } from '../engines/engine.js';
 import { checkTensor, isGone, isOnCurrentBackend } from '../step/checks.js';
 import { cloned, hostTensor } from '../engines/host-tensor.js';
+import type { StepExchange } from '../mpi/communicator.js';
 import { isMadeUp, matchSaved } from './match-saved.js';
+import { gatherShards, isCut, shardsOf, type CutSlot, type Shards } from './state-shards.js';
+import { isNamed, type NamedSlot, type Slot } from './state-slot.js';
 
 /** A tensor with its name, as tf.Optimizer's getWeights and setWeights exchange them. */
 export interface NamedTensor {
@@ -17,22 +21,8 @@ export interface NamedTensor {
   tensor: NamedTensorMap[string];
 }
 
-/** A variable's arrays of state, in the list that is saved. */
-interface Slot {
-  /** Null: restored state whose variable no step has named yet. */
-  variable: Variable | null;
-  /** Of the variable, or of the one that it was saved for. */
-  name: string;
-  /** The rule's arrays of state. */
-  state: readonly Tensor[];
-  /** Steps that the variable has taken. */
-  steps: number;
-  /** The arrays came out of a step and nobody else has seen them. */
-  own: boolean;
-}
-
-/** A slot that a step has named. */
-type NamedSlot = Slot & { variable: Variable };
+/** The whole arrays of slots whose own are shards. */
+export type GatheredState = ReadonlyMap<Slot, readonly Float32Array[]>;
 
 /** What {@link OptimizerState.add} did. */
 export interface AddedSlots {
@@ -47,7 +37,11 @@ export type SavedState = readonly Pick<Slot, 'name' | 'state' | 'steps'>[];
 
 /** The state of those variables that a step names, in the order of the whole list. */
 export class StateOfStep {
-  constructor(private readonly slots: readonly NamedSlot[]) {}
+  constructor(
+    private readonly slots: readonly NamedSlot[],
+    /** Of all variables, those whose arrays are shards. */
+    private readonly cutSlots: readonly CutSlot[],
+  ) {}
 
   get variables(): Variable[] {
     return this.slots.map(({ variable }) => variable);
@@ -63,6 +57,11 @@ export class StateOfStep {
     return this.slots.flatMap(({ state }) => state);
   }
 
+  /** The rank that has the first shard of each variable; null: its arrays are whole. */
+  get firsts(): (number | null)[] {
+    return this.slots.map(({ first }) => first);
+  }
+
   /**
    * Whether a step may write into the tensors. What was restored or made by tfjs may share its
    * buffer (NOTE [parameters are never written in place] in lib/engines/engine.ts holds for it as
@@ -72,13 +71,23 @@ export class StateOfStep {
     return this.slots.every(({ own, state }) => own && state.every(isOnCurrentBackend));
   }
 
-  /** Takes over the tensors that a step made, those of one variable after the other. */
-  replace(tensors: readonly Tensor[]): void {
+  /** This rank's shards of the state; what is whole stays so until a step has made new ones. */
+  shards(exchange: StepExchange): Shards {
+    return shardsOf(this.slots, this.cutSlots, exchange);
+  }
+
+  /**
+   * Takes over the tensors that a step made, those of one variable after the other.
+   *
+   * @param firsts Of shards. Null: the tensors are whole.
+   */
+  replace(tensors: readonly Tensor[], firsts: readonly number[] | null = null): void {
     const count = tensors.length / this.slots.length;
     this.slots.forEach((slot, i) => {
       dispose([...slot.state]);
       slot.state = tensors.slice(i * count, (i + 1) * count).map((tensor) => keep(tensor));
       slot.own = true;
+      slot.first = firsts?.[i] ?? null;
     });
   }
 
@@ -114,10 +123,6 @@ function keptTensors<Result>(makeAll: (make: (one: () => Tensor) => Tensor) => R
   }
 }
 
-function isNamed(slot: Slot): slot is NamedSlot {
-  return slot.variable !== null;
-}
-
 /**
  * The variables that an optimiser has been given so far, in order, with the state of each. State
  * that was restored before the first step waits in its place until a step names its variable.
@@ -145,6 +150,7 @@ export class OptimizerState {
   of(variables: ReadonlyMap<Variable, unknown>): StateOfStep {
     return new StateOfStep(
       this.slots.filter((slot): slot is NamedSlot => isNamed(slot) && variables.has(slot.variable)),
+      this.slots.filter(isCut),
     );
   }
 
@@ -175,7 +181,7 @@ export class OptimizerState {
         slot.variable = variable;
         slot.name = name;
       } else {
-        slot = { variable, name, state: states[i]!, steps: 0, own: false };
+        slot = { variable, name, state: states[i]!, steps: 0, own: false, first: null };
         made.push(slot);
       }
       this.slotsByName.set(name, slot as NamedSlot);
@@ -198,15 +204,19 @@ export class OptimizerState {
     }
   }
 
-  /** Copies of this moment in host memory, which is freed with the tensors; named after the variables. */
-  async copies(): Promise<{ tensors: NamedTensor[]; steps: number[] }> {
+  /**
+   * Copies of this moment in host memory, which is freed with the tensors; named after the variables.
+   *
+   * @param gathered Of this moment, too.
+   */
+  async copies(gathered: GatheredState): Promise<{ tensors: NamedTensor[]; steps: number[] }> {
     const steps = this.slots.map((slot) => slot.steps);
     // All reads begin before the first is waited for.
-    const reads = this.slots.flatMap(({ name, state }) =>
-      state.map(async (tensor, k) => {
-        const { shape } = tensor;
-        const values = await readState(tensor);
-        return { name: `${name}/${this.names[k]!}`, tensor: hostTensor(values, shape) };
+    const reads = this.slots.flatMap((slot) =>
+      slot.state.map(async (tensor, k) => {
+        const shape = slot.variable?.shape ?? tensor.shape;
+        const values = gathered.get(slot)?.[k] ?? (await readState(tensor));
+        return { name: `${slot.name}/${this.names[k]!}`, tensor: hostTensor(values, shape) };
       }),
     );
     return { tensors: await Promise.all(reads), steps };
@@ -268,6 +278,7 @@ export class OptimizerState {
         state: state.map((tensor) => make(() => cloned(tensor))),
         steps,
         own: false,
+        first: null,
       })),
     );
     const replaced = this.slotsByName.size > 0 && this.names.length > 0;
@@ -277,8 +288,8 @@ export class OptimizerState {
     }
     if (replaced) {
       named.forEach((slot, i) => {
-        const { state, steps, own } = clones[i]!;
-        Object.assign(slot, { state, steps, own });
+        const { state, steps, own, first } = clones[i]!;
+        Object.assign(slot, { state, steps, own, first });
       });
       this.slots = named;
     } else {
@@ -290,6 +301,37 @@ export class OptimizerState {
     for (const { state } of this.slots) dispose([...state]);
     this.slots = [];
     this.slotsByName.clear();
+  }
+
+  /** Makes shards whole; where there are some, all ranks call it. */
+  makeWhole(exchange: StepExchange | null): void {
+    for (const [slot, arrays] of this.gathered(exchange)) {
+      const { shape } = slot.variable!;
+      dispose([...slot.state]);
+      slot.state = arrays.map((values) => keep(makeTensor(values, shape, 'float32')));
+      slot.own = false;
+      slot.first = null;
+    }
+  }
+
+  /** The whole arrays of those that are shards; where there are some, all ranks call it. */
+  gathered(exchange: StepExchange | null): GatheredState {
+    const { owner, names } = this;
+    const cut = this.slots.filter(isCut);
+    const whole = new Map<Slot, Float32Array[]>();
+    if (cut.length === 0) return whole;
+    if (!exchange) {
+      throw new Error(
+        `${owner}: its state is in shards on the ranks that it has trained with, and it has no ` +
+          'communicator any more; set it again, or take getWeights() on all ranks before and give it to a ' +
+          'new optimiser.',
+      );
+    }
+    const arrays = gatherShards(owner, cut, exchange);
+    cut.forEach((slot, i) => {
+      whole.set(slot, arrays.slice(i * names.length, (i + 1) * names.length));
+    });
+    return whole;
   }
 
   /** The waiting slot of each variable, where there is one. */

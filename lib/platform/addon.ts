@@ -50,8 +50,9 @@ export interface Addon {
   /**
    * A step in place over the same arrays each time. `input` is laid out as native/engine/step_input.h
    * says; `state` has the rule's arrays of each tensor, one tensor after the other; `groups` is empty
-   * where all tensors are of the first; a gradient is null where there is none. The arrays are not
-   * kept alive, and must keep their memory.
+   * where all tensors are of the first; a gradient is null where there is none. `shards` is empty
+   * where this process makes the whole step, else laid out as native/mpi/rank_shards.h says; `state` then
+   * has this rank's shards. The arrays are not kept alive, and must keep their memory.
    *
    * With `lookForOverlap` it gives, where two arrays share memory, their places in the three lists one
    * after the other. It compares addresses: a block of memory may be seen through several buffers.
@@ -62,6 +63,7 @@ export interface Addon {
     state: readonly Float32Array[],
     groups: Int32Array,
     input: Int32Array,
+    shards: Int32Array,
     lookForOverlap: boolean,
   ): PreparedStep | [number, number];
   /** Makes a step. `result` is laid out as native/engine/report.h says. */
@@ -127,6 +129,10 @@ export interface Addon {
     fast: boolean,
     seconds: number,
   ): void;
+  /** Where a rank's shard of an array begins and ends; without MPI. */
+  mpiShard(size: number, first: number, rank: number, ranks: number): [number, number];
+  /** Fills arrays of which each rank has its shard. */
+  mpiGather(arrays: readonly Float32Array[], firsts: Int32Array, seconds: number): void;
   /** The bytes of the root. */
   mpiBroadcast(bytes: Uint8Array, root: number, seconds: number): Uint8Array;
   /** On a thread of Node's pool, as the other two, with a copy of the bytes. */

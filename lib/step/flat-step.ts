@@ -1,5 +1,5 @@
 /** Steps over arrays that have a length and no shape: host arrays, arrays on a GPU. */
-import { whereNotFiniteOnRanks } from '../engines/averaged.js';
+import { whereNotFiniteOnRanks } from '../engines/agreed-step.js';
 import { deviceReport, deviceStepper } from '../engines/device.js';
 import { DeviceBuffer } from '../engines/device-buffer.js';
 import { hostStepper } from '../engines/host.js';

@@ -1,4 +1,4 @@
-import { averagedPart, whereNotFiniteOnRanks } from '../engines/averaged.js';
+import { agreeOnStep, whereNotFiniteOnRanks } from '../engines/agreed-step.js';
 import {
   replaceValue,
   suspectsOf,
@@ -79,11 +79,12 @@ function stepOverVariables(
   checkSomeGradient(owner, gradients);
   const averaged =
     exchange &&
-    averagedPart(exchange, {
+    agreeOnStep(exchange, {
       variables: parameters,
       gradients,
       loss: options.loss,
       stepNumber: 0,
+      sharded: false,
       agreement: () => ({
         ...agreementOf(owner, ruleStep),
         shapes: parameters.map(({ shape }) => shape),
@@ -102,7 +103,7 @@ function stepOverVariables(
   try {
     outcome = engineOfBackend()(step);
   } finally {
-    for (const gradient of averaged?.gradients ?? []) gradient?.dispose();
+    for (const gradient of averaged?.made ?? []) gradient.dispose();
   }
   const { report, deferred, newState } = outcome;
   newState?.forEach((value, i) => {

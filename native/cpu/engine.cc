@@ -79,10 +79,12 @@ int usefulThreads(std::size_t elements) {
                                                       : available;
 }
 
-CpuStep::CpuStep(std::vector<StepTensor> tensors, float loss, const StepInput& input)
+CpuStep::CpuStep(std::vector<StepTensor> tensors, float loss, const StepInput& input,
+                 OtherChunks* others)
     : tensors_(std::move(tensors)),
       list_(cutInChunks(tensors_)),
       input_(input),
+      others_(others),
       loss_(loss),
       kernels_(kernelsInUse()),
       ruleKernels_(kernels_.rules[input.header.rule]),
@@ -142,7 +144,11 @@ void CpuStep::measure(const ErasedStep& step, double* sums) {
       ofChunks[k][chunk.gradientChunk] = factors[tensor.group * sumCount + k] * own[k];
     }
   });
-  for (std::size_t k = 0; k < sumCount; ++k) sums[k] = sumOfChunks(ofChunks[k]);
+  for (std::size_t k = 0; k < sumCount; ++k) sums[k] = sumOf(ofChunks[k], true);
+}
+
+double CpuStep::sumOf(std::vector<double>& ofChunks, bool ofGradients) {
+  return sumOfChunks(others_ ? others_->with(ofChunks, ofGradients) : ofChunks);
 }
 
 bool CpuStep::decide() {
@@ -197,7 +203,7 @@ void CpuStep::measureParameters() {
 }
 
 void CpuStep::finishUpdate() {
-  squaredParameterNorm_ = sumOfChunks(chunkSums_);
+  squaredParameterNorm_ = sumOf(chunkSums_, false);
   projects_ = decideProjection(input_.header.ball, squaredParameterNorm_, result_.report);
 }
 

@@ -12,6 +12,16 @@
 
 namespace tfjs_alig {
 
+// What makes the sums of chunks those of a whole step where the step has a part of the chunks
+// alone, as ranks do that share the state.
+class OtherChunks {
+ public:
+  virtual ~OtherChunks() = default;
+  // The sums of all chunks, in the order of the whole step; those of gradients leave out tensors
+  // that have none.
+  virtual std::vector<double>& with(const std::vector<double>& own, bool ofGradients) = 0;
+};
+
 // How many threads a step over so many parameters takes.
 int usefulThreads(std::size_t elements);
 
@@ -22,12 +32,13 @@ int usefulThreads(std::size_t elements);
 //
 // One step. The caller runs decide() and, if the step is taken, update(), or measureParameters()
 // for a projection without a step; then, if projects(), project(). update() and project() cannot
-// fail.
+// fail, but where there are other chunks.
 class CpuStep {
  public:
-  // What `input` points to must live as long as the step. Throws std::invalid_argument for a
-  // tensor of a group that there is not.
-  CpuStep(std::vector<StepTensor> tensors, float loss, const StepInput& input);
+  // What `input` points to must live as long as the step, and so must `others`; null: these are all
+  // chunks. Throws std::invalid_argument for a tensor of a group that there is not.
+  CpuStep(std::vector<StepTensor> tensors, float loss, const StepInput& input,
+          OtherChunks* others = nullptr);
 
   // Measures the gradients and decides the step. Returns false where it is refused: there is
   // nothing to update then, and result() says why.
@@ -40,17 +51,18 @@ class CpuStep {
   bool projects() const { return projects_; }
   void project();
 
-  const StepTensor& tensor(std::size_t index) const { return tensors_[index]; }
   const StepResult& result() const { return result_; }
 
  private:
   ChunkArguments argumentsOf(const Chunk& chunk) const;
   void measure(const ErasedStep& step, double* sums);
   void finishUpdate();
+  double sumOf(std::vector<double>& ofChunks, bool ofGradients);
 
   std::vector<StepTensor> tensors_;
   ChunkList list_;
   StepInput input_;
+  OtherChunks* others_;
   float loss_;
   const Kernels& kernels_;
   const RuleKernels& ruleKernels_;

@@ -269,6 +269,38 @@ int tfjs_alig_mpi_sum_doubles(const TfjsAligMpiArray* arrays, std::size_t count,
   });
 }
 
+int tfjs_alig_mpi_scatter_floats(const TfjsAligMpiArray* arrays, std::size_t count,
+                                 const TfjsAligMpiSharding* sharding, double divisor,
+                                 double seconds, TfjsAligMpiError error) {
+  return tfjs_alig::exchangingArrays(error, [&](const Ranks& ranks) {
+    tfjs_alig::scatterSums(ranks, arrays, count, *sharding, divisor, seconds);
+  });
+}
+
+int tfjs_alig_mpi_scatter_floats_fast(const TfjsAligMpiArray* arrays, std::size_t count,
+                                      const TfjsAligMpiSharding* sharding, double divisor,
+                                      double seconds, TfjsAligMpiError error) {
+  return tfjs_alig::exchangingArrays(error, [&](const Ranks& ranks) {
+    tfjs_alig::scatterSumsByMpi(ranks, arrays, count, *sharding, divisor, seconds);
+  });
+}
+
+int tfjs_alig_mpi_gather_floats(const TfjsAligMpiArray* arrays, std::size_t count,
+                                const TfjsAligMpiSharding* sharding, double seconds,
+                                TfjsAligMpiError error) {
+  return tfjs_alig::exchangingArrays(error, [&](const Ranks& ranks) {
+    tfjs_alig::gatherShards<float>(ranks, arrays, count, *sharding, seconds);
+  });
+}
+
+int tfjs_alig_mpi_gather_doubles(const TfjsAligMpiArray* arrays, std::size_t count,
+                                 const TfjsAligMpiSharding* sharding, double seconds,
+                                 TfjsAligMpiError error) {
+  return tfjs_alig::exchangingArrays(error, [&](const Ranks& ranks) {
+    tfjs_alig::gatherShards<double>(ranks, arrays, count, *sharding, seconds);
+  });
+}
+
 int tfjs_alig_mpi_leave(const void* record, std::size_t bytes, double seconds, int* complete,
                         TfjsAligMpiError error) {
   return tfjs_alig::guarded(error,

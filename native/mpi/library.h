@@ -4,6 +4,7 @@
 #define TFJS_ALIG_MPI_LIBRARY_H_
 
 #include <cstddef>
+#include <cstdint>
 
 extern "C" {
 
@@ -54,6 +55,28 @@ int tfjs_alig_mpi_sum_doubles(const TfjsAligMpiArray* arrays, std::size_t count,
 // another one on other numbers of ranks or another network. All ranks get the same bits.
 int tfjs_alig_mpi_sum_floats_fast(const TfjsAligMpiArray* arrays, std::size_t count, double divisor,
                                   double seconds, TfjsAligMpiError error);
+
+// How arrays are cut into the shards of the ranks: NOTE [shards] in engine/shards.h.
+struct TfjsAligMpiSharding {
+  const std::int32_t* firsts;  // one entry an array
+  std::size_t unit;
+};
+
+// The sums, as above, of the rank's shards alone: each result has the elements of one, no others.
+int tfjs_alig_mpi_scatter_floats(const TfjsAligMpiArray* arrays, std::size_t count,
+                                 const TfjsAligMpiSharding* sharding, double divisor,
+                                 double seconds, TfjsAligMpiError error);
+int tfjs_alig_mpi_scatter_floats_fast(const TfjsAligMpiArray* arrays, std::size_t count,
+                                      const TfjsAligMpiSharding* sharding, double divisor,
+                                      double seconds, TfjsAligMpiError error);
+
+// Fills the results, which are whole and of which each rank has its own shards; `own` is not read.
+int tfjs_alig_mpi_gather_floats(const TfjsAligMpiArray* arrays, std::size_t count,
+                                const TfjsAligMpiSharding* sharding, double seconds,
+                                TfjsAligMpiError error);
+int tfjs_alig_mpi_gather_doubles(const TfjsAligMpiArray* arrays, std::size_t count,
+                                 const TfjsAligMpiSharding* sharding, double seconds,
+                                 TfjsAligMpiError error);
 
 // Sends every rank this one's last record, and waits up to `seconds` for the last ones of all
 // others; `complete` says whether all have come. Nothing after a failure that left messages under

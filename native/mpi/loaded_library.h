@@ -10,15 +10,19 @@
 
 namespace tfjs_alig {
 
-#define TFJS_ALIG_MPI_FUNCTIONS(X) \
-  X(tfjs_alig_mpi_version)         \
-  X(tfjs_alig_mpi_open)            \
-  X(tfjs_alig_mpi_exchange)        \
-  X(tfjs_alig_mpi_broadcast)       \
-  X(tfjs_alig_mpi_sum_floats)      \
-  X(tfjs_alig_mpi_sum_floats_fast) \
-  X(tfjs_alig_mpi_sum_doubles)     \
-  X(tfjs_alig_mpi_leave)           \
+#define TFJS_ALIG_MPI_FUNCTIONS(X)     \
+  X(tfjs_alig_mpi_version)             \
+  X(tfjs_alig_mpi_open)                \
+  X(tfjs_alig_mpi_exchange)            \
+  X(tfjs_alig_mpi_broadcast)           \
+  X(tfjs_alig_mpi_sum_floats)          \
+  X(tfjs_alig_mpi_sum_floats_fast)     \
+  X(tfjs_alig_mpi_sum_doubles)         \
+  X(tfjs_alig_mpi_scatter_floats)      \
+  X(tfjs_alig_mpi_scatter_floats_fast) \
+  X(tfjs_alig_mpi_gather_floats)       \
+  X(tfjs_alig_mpi_gather_doubles)      \
+  X(tfjs_alig_mpi_leave)               \
   X(tfjs_alig_mpi_finalize)
 
 // The functions of mpi/library.h.

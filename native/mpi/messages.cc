@@ -71,6 +71,14 @@ void Messages::reduce(const float* own, float* sums, int count) {
       "MPI_Iallreduce");
 }
 
+void Messages::reduceAndScatter(const float* own, float* sums, const int* counts) {
+  requests_.emplace_back();
+  others_.push_back(kAll);
+  checkMpi(MPI_Ireduce_scatter(own, sums, counts, MPI_FLOAT, MPI_SUM, ranks_.communicator,
+                               &requests_.back()),
+           "MPI_Ireduce_scatter");
+}
+
 bool Messages::poll() {
   if (done_ == requests_.size()) return true;
   indices_.resize(requests_.size());

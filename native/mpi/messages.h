@@ -25,7 +25,7 @@ struct Ranks {
 };
 
 // What messages are for; each has a tag of its own.
-enum class Tag { kRecord, kBroadcast, kGradient, kAverage };
+enum class Tag { kRecord, kBroadcast, kScattered, kGathered };
 
 // Elements of several arrays that one message takes, wherever they lie. MPI reads and writes them
 // there.
@@ -60,6 +60,8 @@ class Messages {
 
   // The sums over all ranks of float32, by MPI.
   void reduce(const float* own, float* sums, int count);
+  // The same of `counts`, one entry a rank, elements one after the other; a rank gets its own.
+  void reduceAndScatter(const float* own, float* sums, const int* counts);
 
   // Waits until all of them are through. Throws std::runtime_error that names the ranks whose
   // messages are missing when none has come for `seconds`.

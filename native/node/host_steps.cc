@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "cpu/engine.h"
+#include "mpi/rank_shards.h"
 #include "node/arguments.h"
 
 namespace tfjs_alig {
@@ -18,6 +20,7 @@ namespace {
 struct PreparedStep {
   std::vector<StepTensor> tensors;
   std::vector<std::int32_t> input;
+  std::vector<std::int32_t> shards;  // how the ranks share the state; empty: they do not
   bool hasGradient = false;
 };
 
@@ -51,22 +54,26 @@ Napi::Value overlapOf(Napi::Env env, std::vector<Range>& ranges) {
   return env.Null();
 }
 
-// parameters, gradients, states, groups, input, whether arrays that share memory are looked for;
-// returns the step, or the places of two such arrays
+// parameters, gradients, states, groups, input, shards, whether arrays that share memory are looked
+// for; returns the step, or the places of two such arrays
 Napi::Value prepareStep(const Napi::CallbackInfo& info) {
   // NOTE [values first, addresses last]
   const std::vector<Napi::Value> parameters = entriesOf(info[0], "parameters");
   const std::vector<Napi::Value> gradients = entriesOf(info[1], "gradients");
   const std::vector<Napi::Value> states = entriesOf(info[2], "states");
-  const bool lookForOverlap = info[5].As<Napi::Boolean>();
+  const bool lookForOverlap = info[6].As<Napi::Boolean>();
 
   const WordArray groups = wordArray(info[3], "groups");
   const WordArray words = wordArray(info[4], "input");
+  const WordArray shardWords = wordArray(info[5], "shards");
   auto step = std::make_unique<PreparedStep>();
   step->input.assign(words.data, words.data + words.size);
   const auto stateCount =
       static_cast<std::size_t>(readStepInput(step->input.data(), words.size).rule->states);
   const std::size_t count = parameters.size();
+  step->shards.assign(shardWords.data, shardWords.data + shardWords.size);
+  std::optional<RankShards> shards;
+  if (shardWords.size > 0) shards.emplace(shardWords.data, shardWords.size, count);
   std::vector<Range> ranges;
   if (lookForOverlap) ranges.reserve(count * (2 + stateCount));
   step->tensors.resize(count);
@@ -90,7 +97,8 @@ Napi::Value prepareStep(const Napi::CallbackInfo& info) {
     for (std::size_t k = 0; k < stateCount; ++k) {
       const std::size_t place = i * stateCount + k;
       const FloatArray state =
-          floatArrayOf(entryOf(states, place, "states"), "a state", parameter.size);
+          floatArrayOf(entryOf(states, place, "states"), "a state",
+                       shards ? shards->of(i, parameter.size).size() : parameter.size);
       if (lookForOverlap) addRange(ranges, state, 2 * count + place);
       tensor.newState[k] = state.data;
       tensor.state[k] = state.data;
@@ -109,13 +117,22 @@ Napi::Value makeStep(const Napi::CallbackInfo& info) {
   const PreparedStep& prepared = *info[0].As<Napi::External<PreparedStep>>().Data();
   const float loss = info[1].As<Napi::Number>().FloatValue();
   const WordArray result = wordArrayOf(info[2], "result", kResultWords);
-  CpuStep step(prepared.tensors, loss, readStepInput(prepared.input.data(), prepared.input.size()));
+  const std::vector<StepTensor>& tensors = prepared.tensors;
+  const std::vector<std::int32_t>& words = prepared.shards;
+  std::optional<RankShards> shards;
+  if (!words.empty()) shards.emplace(words.data(), words.size(), tensors.size());
+  CpuStep step(shards ? shards->cut(tensors) : tensors, loss,
+               readStepInput(prepared.input.data(), prepared.input.size()),
+               shards ? &*shards : nullptr);
+  bool written = true;
   if (!prepared.hasGradient) {
     step.measureParameters();
-  } else if (step.decide()) {
-    step.update();
+  } else {
+    written = step.decide();
+    if (written) step.update();
   }
   if (step.projects()) step.project();
+  if (shards && written) shards->gather(step.projects());
   std::memcpy(result.data, &step.result(), sizeof(StepResult));
   return info.Env().Undefined();
 }

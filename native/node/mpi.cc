@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "engine/shards.h"
+#include "engine/sum.h"
 #include "mpi/loaded_library.h"
 #include "node/arguments.h"
 
@@ -83,6 +85,34 @@ Napi::Value mpiAverage(const Napi::CallbackInfo& info) {
   const MpiLibrary& mpi = mpiLibrary();
   callMpi(fast ? mpi.tfjs_alig_mpi_sum_floats_fast : mpi.tfjs_alig_mpi_sum_floats, arrays.data(),
           arrays.size(), divisor, seconds);
+  return info.Env().Undefined();
+}
+
+// number of elements, the rank that has the first, rank, number of ranks; returns begin and end
+Napi::Value mpiShard(const Napi::CallbackInfo& info) {
+  const auto size = static_cast<std::size_t>(info[0].As<Napi::Number>().Int64Value());
+  const Shard shard = shardOf(size, kChunkSize, info[1].As<Napi::Number>(),
+                              info[2].As<Napi::Number>(), info[3].As<Napi::Number>());
+  const auto result = Napi::Array::New(info.Env(), 2);
+  result.Set(0u, static_cast<double>(shard.begin));
+  result.Set(1u, static_cast<double>(shard.end));
+  return result;
+}
+
+// arrays that are whole, of which this rank's shards are filled, the `first` of each, seconds
+Napi::Value mpiGather(const Napi::CallbackInfo& info) {
+  // NOTE [values first, addresses last]
+  const std::vector<Napi::Value> values = entriesOf(info[0], "arrays");
+  const WordArray firsts = wordArrayOf(info[1], "firsts", values.size());
+  std::vector<TfjsAligMpiArray> arrays;
+  for (const Napi::Value& value : values) {
+    const FloatArray array = floatArray(value, "an array");
+    arrays.push_back({nullptr, array.data, array.size});
+  }
+  const TfjsAligMpiSharding sharding = {firsts.data, kChunkSize};
+  callMpi(mpiLibrary().tfjs_alig_mpi_gather_floats,
+          static_cast<const TfjsAligMpiArray*>(arrays.data()), arrays.size(), &sharding,
+          info[2].As<Napi::Number>().DoubleValue());
   return info.Env().Undefined();
 }
 
@@ -185,6 +215,8 @@ void addMpi(Napi::Env env, Napi::Object exports) {
   add("mpiOpen", guarded<mpiOpen>);
   add("mpiExchange", guarded<mpiExchange>);
   add("mpiAverage", guarded<mpiAverage>);
+  add("mpiShard", guarded<mpiShard>);
+  add("mpiGather", guarded<mpiGather>);
   add("mpiBroadcast", guarded<mpiBroadcast>);
   add("mpiExchangeLater", guarded<mpiExchangeLater>);
   add("mpiBroadcastLater", guarded<mpiBroadcastLater>);

@@ -1,28 +1,20 @@
 #include "tensorflow/average_op.h"
 
 #include <cstdint>
-#include <cstring>
 #include <memory>
-#include <stdexcept>
 #include <vector>
 
 #include "mpi/loaded_library.h"
+#include "mpi/rank_shards.h"
 #include "tensorflow/op.h"
 
 namespace tfjs_alig {
 namespace {
 
-// The words of the input `exchange`.
-struct Exchange {
-  std::int32_t ranks;
-  std::int32_t fast;
-  double seconds;
-};
-
 const OpDefinition& definition() {
   static const OpDefinition definition = {
       {"count: int >= 0"},
-      {"gradients: count * float", "exchange: int32"},
+      {"gradients: count * float", "exchange: int32"},  // ExchangeTerms
       {"averages: count * float"},
       {},
   };
@@ -34,12 +26,8 @@ const OpDefinition& definition() {
 // on one rank alone.
 void run(std::size_t count, TF_OpKernelContext* context) {
   const TensorPointer exchangeWords = inputOf(context, count);
-  Exchange exchange;
-  if (wordCount(exchangeWords.get()) * sizeof(std::int32_t) != sizeof exchange) {
-    throw std::invalid_argument("exchange has " + std::to_string(wordCount(exchangeWords.get())) +
-                                " words");
-  }
-  std::memcpy(&exchange, words(exchangeWords.get()), sizeof exchange);
+  const ExchangeTerms terms =
+      readExchangeTerms(words(exchangeWords.get()), wordCount(exchangeWords.get()));
   std::vector<TensorPointer> tensors;
   std::vector<TfjsAligMpiArray> arrays;
   tensors.reserve(2 * count);
@@ -56,9 +44,9 @@ void run(std::size_t count, TF_OpKernelContext* context) {
     arrays.push_back({floats(gradient), floats(average), size});
   }
   const MpiLibrary& mpi = mpiLibrary();
-  callMpi(exchange.fast ? mpi.tfjs_alig_mpi_sum_floats_fast : mpi.tfjs_alig_mpi_sum_floats,
+  callMpi(terms.fast ? mpi.tfjs_alig_mpi_sum_floats_fast : mpi.tfjs_alig_mpi_sum_floats,
           static_cast<const TfjsAligMpiArray*>(arrays.data()), arrays.size(),
-          static_cast<double>(exchange.ranks), exchange.seconds);
+          static_cast<double>(terms.ranks), terms.seconds);
 }
 
 void* createKernel(TF_OpKernelConstruction* construction) {

@@ -5,7 +5,7 @@
 #include <sstream>
 #include <utility>
 
-#include "tensorflow/buffer_pool.h"
+#include "cpu/buffer_pool.h"
 
 namespace tfjs_alig {
 namespace {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "cpu/engine.h"
 #include "cpu/floating_point.h"
 #include "cuda/session.h"
+#include "mpi/rank_shards.h"
 #include "tensorflow/op.h"
 
 namespace tfjs_alig {
@@ -29,7 +31,7 @@ const std::string& cudaOnCpuOpName() {
 }
 
 // Those that are not lists.
-constexpr std::size_t kOtherInputs = 4;
+constexpr std::size_t kOtherInputs = 5;
 
 // Attributes are part of TensorFlow's kernel cache key, so that only what stays the same from step
 // to step is one; hyper-parameters come in as an input.
@@ -46,6 +48,8 @@ const OpDefinition& definition() {
           "state: state_count * float",  // each parameter's arrays, one parameter after the other
           "gradient_positions: int32",   // which parameter each gradient belongs to, ascending
           "groups: int32",               // the group of each parameter; empty: all of the first
+          // How the ranks share the state: mpi/rank_shards.h. Empty: they do not.
+          "shards: int32",
           "loss: float",
           // The bits of engine/step_input.h. As int32, because tfjs-node leaves those in host
           // memory, where the GPU's kernel needs them, and moves floats to the GPU.
@@ -56,7 +60,7 @@ const OpDefinition& definition() {
           "result: int32",  // the bits of StepResult
       },
       // What the kernel on a GPU reads or writes on the host. All else stays where it is.
-      {"gradient_positions", "groups", "input", "result"},
+      {"gradient_positions", "groups", "shards", "input", "result"},
   };
   return definition;
 }
@@ -99,7 +103,6 @@ class StepInputs {
     for (std::size_t i = 0; i < tensors.size(); ++i) {
       for (std::size_t k = 0; k < stateOfEach; ++k) {
         const TF_Tensor* const state = next();
-        checkSize("an array of state", state, i);
         tensors[i].newState[k] = floats(state);
         tensors[i].state[k] = tensors[i].newState[k];
       }
@@ -111,7 +114,7 @@ class StepInputs {
       if (position >= tensors.size()) {
         throw std::invalid_argument("there is no parameter " + std::to_string(words(positions)[i]));
       }
-      checkSize("the gradient", gradients[i], position);
+      checkSize("the gradient", gradients[i], position, tensors[position].size);
       tensors[position].gradient = floats(gradients[i]);
     }
     const TF_Tensor* const groups = next();
@@ -120,6 +123,16 @@ class StepInputs {
       for (std::size_t i = 0; i < tensors.size(); ++i) {
         tensors[i].group = static_cast<std::uint32_t>(words(groups)[i]);
       }
+    }
+    const TF_Tensor* const shardWords = next();
+    if (wordCount(shardWords) > 0) {
+      shards.emplace(words(shardWords), wordCount(shardWords), tensors.size());
+    }
+    for (std::size_t i = 0; i < stateCount(); ++i) {
+      const std::size_t index = i / stateOfEach;
+      const std::size_t size = tensors[index].size;
+      checkSize("an array of state", state(i), index,
+                shards ? shards->of(index, size).size() : size);
     }
     const TF_Tensor* const lossTensor = next();
     checkCount("loss", lossTensor, 1);
@@ -143,20 +156,22 @@ class StepInputs {
     return inputs_[static_cast<std::size_t>(counts_.parameters + counts_.gradients) + index].get();
   }
 
-  std::vector<StepTensor> tensors;  // new values in place; gradients null where there are none
-  const float* loss;                // on the kernel's device
-  const std::int32_t* inputData;    // on the host
+  std::vector<StepTensor> tensors;   // new values in place; gradients null where there are none
+  std::optional<RankShards> shards;  // the state is that of this rank's
+  const float* loss;                 // on the kernel's device
+  const std::int32_t* inputData;     // on the host
   std::size_t inputWords;
   StepInput stepInput;
 
  private:
-  void checkSize(const char* what, const TF_Tensor* tensor, std::size_t index) const {
-    const std::size_t wanted = tensorFlow().TF_TensorByteSize(parameter(index));
+  static void checkSize(const char* what, const TF_Tensor* tensor, std::size_t index,
+                        std::size_t size) {
+    const std::size_t wanted = size * sizeof(float);
     const std::size_t bytes = tensorFlow().TF_TensorByteSize(tensor);
     if (bytes == wanted) return;
     throw std::invalid_argument(
         std::string(what) + " of parameter " + std::to_string(index) + " has " +
-        std::to_string(bytes) + " bytes, and the parameter " + std::to_string(wanted) +
+        std::to_string(bytes) + " bytes instead of " + std::to_string(wanted) +
         "; a tensor's shape must not be written to: tf.reshape makes a tensor of another shape");
   }
 
@@ -237,16 +252,22 @@ void runOnCpu(const Counts& counts, TF_OpKernelContext* context) {
     }
     for (std::size_t k = 0; k < newStateOfEach; ++k) {
       TensorPointer& state = newState[i * newStateOfEach + k];
-      state = pooledLike(inputs.parameter(i));
+      const TF_Tensor* const given = inputs.state(i * newStateOfEach + k);
+      state = pooledLike(given);
       tensors[i].newState[k] = floats(state.get());
       if (!tensors[i].gradient) {
-        std::memcpy(tensors[i].newState[k], tensors[i].state[k], tensors[i].size * sizeof(float));
+        std::memcpy(tensors[i].newState[k], tensors[i].state[k],
+                    tensorFlow().TF_TensorByteSize(given));
       }
     }
   }
 
   const bool stepWanted = counts.gradients > 0;
-  CpuStep step(std::move(tensors), *inputs.loss, inputs.stepInput);
+  std::vector<bool> hasGradient;
+  for (const StepTensor& tensor : tensors) hasGradient.push_back(tensor.gradient != nullptr);
+  RankShards* const shards = inputs.shards ? &*inputs.shards : nullptr;
+  CpuStep step(shards ? shards->cut(tensors) : std::move(tensors), *inputs.loss, inputs.stepInput,
+               shards);
   bool written = true;
   if (stepWanted) {
     written = step.decide();
@@ -258,7 +279,7 @@ void runOnCpu(const Counts& counts, TF_OpKernelContext* context) {
     outputs.set(i, isNew ? newParameters[i].get() : inputs.parameter(i));
   };
   for (std::size_t i = 0; i < newParameters.size(); ++i) {
-    if (step.tensor(i).gradient || !mayProject) setParameter(i, written && newParameters[i]);
+    if (hasGradient[i] || !mayProject) setParameter(i, written && newParameters[i]);
   }
   for (std::size_t i = 0; i < newState.size(); ++i) {
     outputs.set(newParameters.size() + i,
@@ -267,10 +288,10 @@ void runOnCpu(const Counts& counts, TF_OpKernelContext* context) {
 
   if (stepWanted && written) step.update();
   if (step.projects()) step.project();
+  if (shards && written) shards->gather(step.projects());
   writeResult(result.get(), step.result());
   for (std::size_t i = 0; i < newParameters.size(); ++i) {
-    if (!step.tensor(i).gradient && mayProject)
-      setParameter(i, step.projects() && newParameters[i]);
+    if (!hasGradient[i] && mayProject) setParameter(i, step.projects() && newParameters[i]);
   }
 }
 
@@ -285,6 +306,7 @@ void runOnGpu(const Counts& counts, TF_OpKernelContext* context) {
   // For the simulated GPU, whose kernels run on this thread: NOTE [denormals].
   const IeeeArithmetic ieee;
   StepInputs inputs(counts, context);
+  if (inputs.shards) throw std::invalid_argument("a GPU's step takes no shards of ranks");
   StepOutputs outputs(context);
   std::vector<StepTensor>& tensors = inputs.tensors;
   const auto newStateCount = static_cast<std::size_t>(counts.newState);

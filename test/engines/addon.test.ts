@@ -1,6 +1,8 @@
 /** The add-on's own checks: whatever JavaScript does meanwhile, no address outlives its array. */
 import test from 'ava';
 import { addonState, type PreparedStep } from '../../lib/platform/addon.js';
+import { noShards } from '../../lib/engines/exchange-words.js';
+import { CHUNK_SIZE } from '../../lib/engines/sums.js';
 import { aliGStep } from '../../lib/step/alig-step.js';
 import { RESULT_WORDS } from '../../lib/rules/result.js';
 import { packGroups, packStep } from '../../lib/rules/rule-step.js';
@@ -39,7 +41,9 @@ type Lists = [Float32Array[], Float32Array[], Float32Array[]];
 function step([parameters, gradients, states]: Lists): void {
   const ruleStep = aliGStep('test', momentum);
   const [groups, words] = [packGroups(ruleStep), packStep(ruleStep)];
-  const prepared = addon.prepareStep(parameters, gradients, states, groups, words, false);
+  const prepared = addon.prepareStep(
+    ...([parameters, gradients, states, groups, words, noShards, false] as const),
+  );
   addon.step(prepared as PreparedStep, 1, new Int32Array(RESULT_WORDS));
 }
 
@@ -145,9 +149,55 @@ test('memory that is seen through two buffers overlaps', (t) => {
   for (const [arrays, expected] of rows) {
     const gradients = arrays.map(() => null);
     const found = addon.prepareStep(
-      ...([arrays, gradients, [], packGroups(ruleStep), packStep(ruleStep), true] as const),
+      ...([
+        arrays,
+        gradients,
+        [],
+        packGroups(ruleStep),
+        packStep(ruleStep),
+        noShards,
+        true,
+      ] as const),
     );
     if (expected) t.deepEqual(found, expected);
     else t.false(Array.isArray(found));
   }
+});
+
+test('the shards of all ranks are whole chunks, and each element is in one', (t) => {
+  for (const size of [0, 1, 16_384, 16_385, 40_000, 16_384 * 7, 1_000_000]) {
+    for (const ranks of [1, 2, 3, 5, 64]) {
+      for (const first of [0, 1, ranks - 1]) {
+        let next = 0;
+        const sizes: number[] = [];
+        for (let turn = 0; turn < ranks; turn++) {
+          const [begin, end] = addon.mpiShard(size, first, (first + turn) % ranks, ranks);
+          t.is(begin, next);
+          if (end < size) t.is(end % CHUNK_SIZE, 0);
+          sizes.push(Math.ceil((end - begin) / CHUNK_SIZE));
+          next = end;
+        }
+        t.is(next, size);
+        t.true(Math.max(...sizes) - Math.min(...sizes) <= 1);
+        t.is(sizes[0], Math.max(...sizes));
+      }
+    }
+  }
+});
+
+test('shards that do not fit a step are refused', (t) => {
+  const ruleStep = aliGStep('test', momentum);
+  const [groups, words] = [packGroups(ruleStep), packStep(ruleStep)];
+  const arrays = [new Float32Array(40_000)];
+  const messageOf = (state: number, shards: readonly number[]) =>
+    t.throws(() => {
+      const states = [new Float32Array(state)];
+      const shardWords = Int32Array.from(shards);
+      addon.prepareStep(...([arrays, arrays, states, groups, words, shardWords, false] as const));
+    }).message;
+  const terms = [2, 0, 0, 0];
+  t.regex(messageOf(40_000, [2, 0]), /the terms of an exchange have 2 words/);
+  t.regex(messageOf(40_000, [...terms, 0]), /the shards of 1 tensors have 5 words/);
+  // The rank has the first two of three chunks.
+  t.regex(messageOf(40_000, [...terms, 0, 0]), /a state has 40000 elements instead of 32768/);
 });

@@ -33,28 +33,50 @@ for (const size of [2, 4]) {
     ['exception in the loss', 'no data'],
     ['changed option', `options.maxLearningRate is 0.3 on rank ${last} and 0.1 on rank 0`],
   ] as const) {
-    withMpi(`${fault} on one of ${size} ranks refuses the step on all`, async (t) => {
-      const ended = await runRanks(size, 'faults', [fault, 'go-on']);
-      t.is(ended.exitCode, 0, ended.output);
-      const lasting = fault === 'changed option';
-      for (const [rank, rows] of toldBy(ended).entries()) {
-        t.is(rows.length, 7);
-        for (const { step, taken, error, changed } of rows.slice(0, 6)) {
-          if (step === 3 || (lasting && step! > 3)) {
-            t.regex(error!, new RegExp(sign));
-            if (fault === 'exception in the loss' && rank !== last) {
-              t.regex(error!, new RegExp(`rank ${last} has failed in its step`));
+    for (const state of size === 2 ? ['whole', 'shards'] : ['whole'])
+      withMpi(`${fault} on one of ${size} ranks refuses the step on all: ${state}`, async (t) => {
+        const ended = await runRanks(size, 'faults', [fault, 'go-on', state]);
+        t.is(ended.exitCode, 0, ended.output);
+        const lasting = fault === 'changed option';
+        for (const [rank, rows] of toldBy(ended).entries()) {
+          t.is(rows.length, 7);
+          for (const { step, taken, error, changed } of rows.slice(0, 6)) {
+            if (step === 3 || (lasting && step! > 3)) {
+              t.regex(error!, new RegExp(sign));
+              if (fault === 'exception in the loss' && rank !== last) {
+                t.regex(error!, new RegExp(`rank ${last} has failed in its step`));
+              }
+              t.false(changed);
+            } else {
+              t.true(taken, error);
             }
-            t.false(changed);
-          } else {
-            t.true(taken, error);
           }
+          t.deepEqual(rows[6], toldBy(ended)[0]![6]);
+          t.is(rows[6]!.iterations, lasting ? 3 : 5);
         }
-        t.deepEqual(rows[6], toldBy(ended)[0]![6]);
-        t.is(rows[6]!.iterations, lasting ? 3 : 5);
-      }
-    });
+      });
   }
+}
+
+for (const fault of ['whole state', 'saving']) {
+  withMpi(`${fault} on one of 2 ranks that share the state is refused on all`, async (t) => {
+    const ended = await runRanks(2, 'faults', [fault, 'go-on', 'shards']);
+    t.is(ended.exitCode, 0, ended.output);
+    for (const [rank, rows] of toldBy(ended).entries()) {
+      const [does, other] = ['gathers the shards of its state', 'makes a step'];
+      const sign =
+        rank === 0
+          ? `rank 1 ${does} while rank 0 ${other}`
+          : `rank 0 ${other} while rank 1 ${does}`;
+      t.regex(rows[3]!.error!, new RegExp(`${sign}; .* getWeights and model.save called on all`));
+      t.deepEqual(
+        rows.slice(0, 6).map(({ taken, changed }) => taken ?? changed),
+        [true, true, true, false, true, true],
+      );
+      t.deepEqual(rows[6], toldBy(ended)[0]![6]);
+      t.is(rows[6]!.iterations, 5);
+    }
+  });
 }
 
 withMpi('a step that is skipped is skipped on all ranks', async (t) => {
@@ -114,7 +136,7 @@ for (const [reduction, sign] of [
   ['reproducible', /rank 0 of 2: rank 1 has not come within 1 s\. A rank that takes longer needs/],
   ['fast', /rank 0 of 2: not all ranks have come within 1 s\. A rank that takes longer needs/],
 ] as const) {
-  for (const kind of ['arrays', 'variables']) {
+  for (const kind of ['arrays', 'variables', 'shards']) {
     withMpi(`gradients that do not come, ${reduction}, ${kind}`, async (t) => {
       const ended = await runRanks(2, 'late-average', [reduction, kind]);
       t.not(ended.exitCode, 0, ended.output);
@@ -168,27 +190,29 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
-withMpi('a checkpoint goes on with the same bits, also in one process', async (t) => {
-  const folder = temporaryFolder(t);
-  const file = join(folder, 'checkpoint.json');
-  const [once, again] = [join(folder, 'once.json'), join(folder, 'again.json')];
-  const environment = { TF_NUM_INTRAOP_THREADS: '1', TF_NUM_INTEROP_THREADS: '1' };
-  const run = async (size: number, path: string, miniBatches: number) => {
-    const { told, exitCode, output } = await runRanks(
-      size,
-      'resume',
-      [path, String(miniBatches)],
-      environment,
-    );
-    t.is(exitCode, 0, output);
-    for (const rows of told) t.deepEqual(rows, told[0]);
-    return told[0]![0];
-  };
-  await run(2, file, 1);
-  copyFileSync(file, once);
-  copyFileSync(file, again);
-  const together = await run(2, once, 1);
-  const alone = await run(1, again, 2);
-  t.deepEqual(alone, together);
-  t.is((together as [string, number])[1], 10);
-});
+for (const state of ['whole', 'shards'] as const) {
+  withMpi(`a checkpoint goes on with the same bits, also in one process: ${state}`, async (t) => {
+    const folder = temporaryFolder(t);
+    const file = join(folder, 'checkpoint.json');
+    const [once, again] = [join(folder, 'once.json'), join(folder, 'again.json')];
+    const environment = { TF_NUM_INTRAOP_THREADS: '1', TF_NUM_INTEROP_THREADS: '1' };
+    const run = async (size: number, path: string, miniBatches: number) => {
+      const { told, exitCode, output } = await runRanks(
+        size,
+        'resume',
+        [path, String(miniBatches), state],
+        environment,
+      );
+      t.is(exitCode, 0, output);
+      for (const rows of told) t.deepEqual(rows, told[0]);
+      return told[0]![0];
+    };
+    await run(2, file, 1);
+    copyFileSync(file, once);
+    copyFileSync(file, again);
+    const together = await run(2, once, 1);
+    const alone = await run(1, again, 2);
+    t.deepEqual(alone, together);
+    t.is((together as [string, number])[1], 10);
+  });
+}

@@ -75,6 +75,41 @@ for (const size of [2, 3]) {
   );
 }
 
+interface Sharded {
+  readonly name: string;
+  readonly backend: string;
+  readonly reduction: string;
+  readonly whole: { readonly bytes: number };
+  readonly shards: { readonly bytes: number };
+  readonly leaked: number;
+}
+
+for (const size of [2, 3, 4]) {
+  withMpi(`${size} ranks that share the state have the bits of whole states`, async (t) => {
+    const { told, exitCode, output } = await runRanks(size, 'shards');
+    t.is(exitCode, 0, output);
+    const bytesOfAll = new Map<string, { whole: number; shards: number }>();
+    for (const rows of told as unknown as readonly (readonly Sharded[])[]) {
+      t.is(rows.length, 24);
+      for (const { name, backend, reduction, whole, shards, leaked } of rows) {
+        const row = `${name}, ${backend}, ${reduction}`;
+        t.deepEqual({ ...shards, bytes: 0 }, { ...whole, bytes: 0 }, row);
+        t.is(leaked, 0, row);
+        const bytes = bytesOfAll.get(row) ?? { whole: 0, shards: 0 };
+        bytesOfAll.set(row, {
+          whole: bytes.whole + whole.bytes / size,
+          shards: bytes.shards + shards.bytes,
+        });
+      }
+    }
+    // All ranks together have what each has of whole states.
+    for (const [row, { whole, shards }] of bytesOfAll) {
+      t.is(shards, whole, row);
+      t.is(whole > 0, !row.startsWith('sgd'), row);
+    }
+  });
+}
+
 interface Trained {
   readonly losses: readonly number[];
   readonly bits: string;

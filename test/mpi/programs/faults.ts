@@ -1,6 +1,7 @@
 /**
  * A training in which the last rank does something wrong in one step. Tells of each step that it was taken
- * or its error, and at the end the bits of the parameters. Arguments: the fault, and 'go-on' to catch errors.
+ * or its error, and at the end the bits of the parameters. Arguments: the fault, 'go-on' to catch errors, and
+ * 'shards' where the ranks share the state.
  */
 import * as tf from '@tensorflow/tfjs-node';
 import { AliG } from '../../../lib/index.js';
@@ -8,7 +9,8 @@ import { mpi } from '../../../lib/exports/mpi.js';
 import { tell } from '../../support/mpirun.js';
 import { bitsOf, makeNetwork } from './network.js';
 
-const [fault, mode] = process.argv.slice(2);
+const [fault, mode, state] = process.argv.slice(2);
+const sharesState = state === 'shards';
 const { rank, size } = mpi;
 const steps = 6;
 const faultyStep = 3;
@@ -43,7 +45,8 @@ function lossOf(step: number): tf.Scalar {
   }
 }
 
-function makeStep(step: number): void {
+async function makeStep(step: number): Promise<void> {
+  mpi.shardState = sharesState;
   if (isFaulty && step === faultyStep) {
     switch (fault) {
       case 'killed':
@@ -64,6 +67,12 @@ function makeStep(step: number): void {
         optimizer.maxLearningRate = 0.3;
         break;
       case 'forgotten step':
+        return;
+      case 'whole state':
+        mpi.shardState = false;
+        break;
+      case 'saving':
+        await optimizer.getWeights();
         return;
       case 'barrier':
         mpi.barrier().catch(() => undefined);
@@ -88,7 +97,7 @@ function makeStep(step: number): void {
 for (let step = 0; step < steps; step++) {
   const before = bitsOf(network.variables);
   try {
-    makeStep(step);
+    await makeStep(step);
     tell(rank, { step, taken: bitsOf(network.variables) !== before });
   } catch (error) {
     tell(rank, {

@@ -1,9 +1,9 @@
 /**
- * The last rank agrees to a step and then sends nothing. Arguments: the reduction, and 'arrays' or
- * 'variables'. The others tell their error.
+ * The last rank agrees to a step and then sends nothing. Arguments: the reduction, and 'arrays', 'variables'
+ * or 'shards'. The others tell their error.
  */
 import * as tf from '@tensorflow/tfjs-node';
-import { fusedAliGStep } from '../../../lib/index.js';
+import { AliG, fusedAliGStep } from '../../../lib/index.js';
 import { stepExchange } from '../../../lib/mpi/communicator.js';
 import { mpi, type Reduction } from '../../../lib/exports/mpi.js';
 import { tell } from '../../support/mpirun.js';
@@ -13,7 +13,7 @@ const { rank, size } = mpi;
 mpi.timeoutSeconds = 1;
 mpi.reduction = reduction;
 if (rank === size - 1) {
-  mpi[stepExchange]!.averageBy = () => {
+  mpi[stepExchange]!.exchangeBy = () => {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60_000);
     throw new Error('late');
   };
@@ -24,6 +24,11 @@ try {
   const step = { loss: 1, maxLearningRate: 0.1, communicator: mpi };
   if (parameter instanceof Float32Array) {
     fusedAliGStep({ ...step, parameters: [parameter], gradients: [array] });
+  } else if (kind === 'shards') {
+    mpi.shardState = true;
+    const { name } = parameter;
+    const optimizer = new AliG({ maxLearningRate: 0.1, communicator: mpi });
+    optimizer.applyGradients([{ name, tensor: tf.tensor1d(array) }], { loss: 1 });
   } else {
     fusedAliGStep({ ...step, parameters: [parameter], gradients: [tf.tensor1d(array)] });
   }

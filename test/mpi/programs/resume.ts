@@ -1,6 +1,7 @@
 /**
  * A training that is saved and goes on: on the ranks, and in one process over as many micro-batches. The
- * argument is the file of the checkpoint, which rank 0 writes or, where it is there, loads.
+ * arguments are the file of the checkpoint, which rank 0 writes or, where it is there, loads, the number of
+ * micro-batches of a process, and 'shards' where the ranks share the state.
  */
 import * as tf from '@tensorflow/tfjs-node';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -16,7 +17,8 @@ interface Saved {
   readonly values: number[];
 }
 
-const [file, batches] = process.argv.slice(2);
+const [file, batches, state] = process.argv.slice(2);
+mpi.shardState = state === 'shards';
 const miniBatches = Number(batches);
 const { rank, size } = mpi;
 const steps = 5;
@@ -45,10 +47,12 @@ for (let step = first; step < first + steps; step++) {
     training.minimize(() => network.loss(batch), false, variables);
   }
 }
+// Of shards all ranks have to ask.
+const weights = await optimizer.getWeights();
 if (!isResumed && rank === 0) {
   const all = [
     ...variables.map((variable) => ({ name: variable.name, tensor: variable })),
-    ...(await optimizer.getWeights()),
+    ...weights,
   ];
   const saved = all.map(({ name, tensor }): Saved => {
     const { shape, dtype } = tensor;
@@ -61,4 +65,4 @@ if (!isResumed && rank === 0) {
   });
   writeFileSync(file!, JSON.stringify(saved));
 }
-tell(rank, [bitsOf(variables), optimizer.iterations]);
+tell(rank, [bitsOf([...variables, ...weights.map(({ tensor }) => tensor)]), optimizer.iterations]);

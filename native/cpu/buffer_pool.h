@@ -1,6 +1,6 @@
-// Buffers for the tensors that our TensorFlow op makes.
-#ifndef TFJS_ALIG_TENSORFLOW_BUFFER_POOL_H_
-#define TFJS_ALIG_TENSORFLOW_BUFFER_POOL_H_
+// Buffers for the tensors that our TensorFlow op makes, and for what a step needs beside them.
+#ifndef TFJS_ALIG_CPU_BUFFER_POOL_H_
+#define TFJS_ALIG_CPU_BUFFER_POOL_H_
 
 #include <cstddef>
 #include <mutex>
@@ -46,6 +46,23 @@ class BufferPool {
   std::size_t takenBytes_ = 0;
 };
 
+// Numbers in a buffer of the pool.
+class PooledFloats {
+ public:
+  explicit PooledFloats(std::size_t count)
+      : bytes_(count * sizeof(float)),
+        data_(static_cast<float*>(BufferPool::instance().take(bytes_))) {}
+  ~PooledFloats() { BufferPool::instance().release(data_, bytes_); }
+  PooledFloats(const PooledFloats&) = delete;
+  PooledFloats& operator=(const PooledFloats&) = delete;
+
+  float* data() { return data_; }
+
+ private:
+  std::size_t bytes_;
+  float* data_;
+};
+
 }  // namespace tfjs_alig
 
-#endif  // TFJS_ALIG_TENSORFLOW_BUFFER_POOL_H_
+#endif  // TFJS_ALIG_CPU_BUFFER_POOL_H_

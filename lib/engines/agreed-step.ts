@@ -1,5 +1,5 @@
-/** Gradients as all ranks together have them. */
-import type { Tensor } from '@tensorflow/tfjs-core';
+/** What all ranks together make a step with. */
+import { zeros, type Tensor } from '@tensorflow/tfjs-core';
 import type { AgreedStep, RankStep, StepExchange } from '../mpi/communicator.js';
 import { whereNotFinite } from '../rules/non-finite.js';
 import type { StepReport } from '../rules/report.js';
@@ -7,17 +7,22 @@ import { averagerOfBackend } from './choose.js';
 
 /** What one rank brings to a step. */
 export interface OwnPart extends Pick<RankStep, 'stepNumber' | 'agreement'> {
+  /** Whether the step averages the gradients itself, shard by shard. */
+  readonly sharded: boolean;
   readonly variables: readonly Tensor[];
   /** One entry a variable; null: no gradient on this rank. */
   readonly gradients: readonly (Tensor | null)[];
   readonly loss: number | Tensor;
 }
 
-/** The averages over the ranks. */
-export interface AveragedPart {
+/** What a step is made with on all ranks. */
+export interface AgreedPart {
+  /** The mean of all ranks' losses. */
   readonly loss: number;
-  /** New tensors, the caller's to dispose of; null: no rank has a gradient. */
-  readonly gradients: (Tensor | null)[];
+  /** The averages over the ranks, or this rank's own; null: no rank has a gradient. */
+  readonly gradients: readonly (Tensor | null)[];
+  /** Those of them that are new, the caller's to dispose of. */
+  readonly made: readonly Tensor[];
 }
 
 function numberOf(loss: number | Tensor): number {
@@ -25,21 +30,31 @@ function numberOf(loss: number | Tensor): number {
 }
 
 /**
- * Averages the loss and the gradients over the ranks; a gradient that only some have counts as 0 on the
- * others. All that may fail on this rank alone comes first.
+ * Averages the loss over the ranks, and the gradients unless the step does; a gradient that only some have
+ * counts as 0 on the others. All that may fail on this rank alone comes first.
  */
-export function averagedPart(exchange: StepExchange, own: OwnPart): AveragedPart {
-  const { variables, gradients, stepNumber, agreement } = own;
+export function agreeOnStep(exchange: StepExchange, own: OwnPart): AgreedPart {
+  const { variables, gradients, stepNumber, agreement, sharded } = own;
   const loss = numberOf(own.loss);
   const average = averagerOfBackend()(variables, gradients);
   const without = gradients.flatMap((gradient, place) => (gradient ? [] : [place]));
   const agreed: AgreedStep = exchange.agree({ stepNumber, loss, agreement, without });
   const places = variables.flatMap((_, place) => (agreed.without.has(place) ? [] : [place]));
-  const averages: (Tensor | null)[] = variables.map(() => null);
-  average(exchange, places).forEach((each, i) => {
-    averages[places[i]!] = each;
-  });
-  return { loss: agreed.loss, gradients: averages };
+  const all: (Tensor | null)[] = variables.map(() => null);
+  const made: Tensor[] = [];
+  if (sharded) {
+    for (const place of places) {
+      all[place] = gradients[place] ?? null;
+      if (gradients[place]) continue;
+      made.push((all[place] = zeros(variables[place]!.shape, 'float32')));
+    }
+  } else {
+    made.push(...average(exchange, places));
+    made.forEach((each, i) => {
+      all[places[i]!] = each;
+    });
+  }
+  return { loss: agreed.loss, gradients: all, made };
 }
 
 /**
