@@ -26,6 +26,8 @@ export interface MpiResult {
   readonly alone: Summary;
   /** Of AliG through tfjs-node. */
   readonly tensorFlow: Summary;
+  /** Of the same with `shardState`. */
+  readonly shards: Summary;
   /** Of MPI_Allreduce of as many float32. */
   readonly allreduce: Summary;
   /** Of PyTorch's DistributedDataParallel with gloo and its fused SGD; null: not measured. */
@@ -137,6 +139,7 @@ export function runMpi(options: {
         fast: times['ours fast']!,
         alone: times['ours alone']!,
         tensorFlow: times['ours tensorFlow']!,
+        shards: times['ours shards']!,
         allreduce: times['mpi allreduce']!,
         ddp: python === null ? null : { shared: times['ddp shared']!, alone: times['ddp alone']! },
       });

@@ -1,6 +1,7 @@
 /**
  * One rank: times steps over a Float32Array with the communicator, by either reduction, and alone, and
- * steps of AliG through tfjs-node with the communicator, in turns. Arguments: number of elements, rounds.
+ * steps of AliG through tfjs-node with the communicator, with the state whole and in shards, in turns.
+ * Arguments: number of elements, rounds.
  * Rank 0 prints the times as JSON.
  */
 import * as tf from '@tensorflow/tfjs-node';
@@ -20,7 +21,14 @@ const shared = prepareAliGStep({ ...newArrays(), ...settings, communicator: mpi 
 const alone = prepareAliGStep({ ...newArrays(), ...settings });
 const variable = tf.variable(tf.ones([elements]));
 const gradients = { [variable.name]: tf.fill([elements], 1e-3) };
-const optimizer = new AliG({ ...settings, communicator: mpi });
+const optimizers = [false, true].map((shardState) => {
+  const optimizer = new AliG({ ...settings, communicator: mpi });
+  return () => {
+    mpi.reduction = 'reproducible';
+    mpi.shardState = shardState;
+    optimizer.applyGradients(gradients, { loss });
+  };
+});
 
 function sharedStep(reduction: Reduction): void {
   mpi.reduction = reduction;
@@ -35,12 +43,10 @@ const steps = {
     sharedStep('fast');
   },
   alone: () => alone.step(loss),
-  tensorFlow: () => {
-    mpi.reduction = 'reproducible';
-    optimizer.applyGradients(gradients, { loss });
-  },
+  tensorFlow: optimizers[0]!,
+  shards: optimizers[1]!,
 };
-const times = { step: [], fast: [], alone: [], tensorFlow: [] } as Record<
+const times = { step: [], fast: [], alone: [], tensorFlow: [], shards: [] } as Record<
   keyof typeof steps,
   number[]
 >;

@@ -344,7 +344,8 @@ test('what an exchange costs is found from its times', (t) => {
     bytesSent: 0,
     step: summary(3 + modelledExchange(cost, each, machine.processors)),
     alone: summary(3),
-    ...{ fast: summary(1), tensorFlow: summary(1), allreduce: summary(1), ddp: null },
+    ...{ fast: summary(1), tensorFlow: summary(1), shards: summary(1), allreduce: summary(1) },
+    ddp: null,
   }));
   const found = fitExchange({ machine, results })!;
   for (const [name, value] of Object.entries(cost)) {
