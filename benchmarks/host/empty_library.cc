@@ -55,9 +55,13 @@ int tfjs_alig_cuda_set_zero(TfjsAligCudaEngine*, void* memory, std::size_t bytes
   return 0;
 }
 
-int tfjs_alig_cuda_allocate_results(TfjsAligCudaEngine*, std::size_t count,
-                                    tfjs_alig::StepResult** results, TfjsAligCudaError) {
-  *results = static_cast<tfjs_alig::StepResult*>(std::calloc(count, sizeof **results));
+int tfjs_alig_cuda_divide(TfjsAligCudaEngine*, float*, std::size_t, float, TfjsAligCudaError) {
+  return 0;
+}
+
+int tfjs_alig_cuda_allocate_host(TfjsAligCudaEngine*, std::size_t bytes, void** memory,
+                                 TfjsAligCudaError) {
+  *memory = std::calloc(1, bytes);
   return 0;
 }
 

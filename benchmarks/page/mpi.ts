@@ -18,20 +18,25 @@ export function mpiSection({ machine, results }: MpiResults): string {
     'Milliseconds of one step of `prepareAliGStep` with momentum over a `Float32Array`, on so many ranks of this one ' +
       'machine, more than it has cores where there are 4: with the communicator, with ' +
       "`reduction = 'fast'` and by itself on every rank at the same time; of `AliG` through tfjs-node with the " +
-      "communicator; of MPI's own allreduce of as many float32. Medians. Ranks share memory, or are joined by a link of " +
+      "communicator, and with `shardState`; of MPI's own allreduce of as many float32. Medians. Ranks share memory, or are joined by a link of " +
       `the rate that is named. The bytes are computed.${peers}`,
     table(
       [
         ...['>parameters', '>ranks', 'link', '>MB sent a rank', '>step', '>range', '>fast'],
-        ...['>tfjs-node', '>alone', '>allreduce', ...(withPeers ? ['>DDP', '>DDP alone'] : [])],
-      ],
-      results.map(
-        ({ elements, ranks, link, bytesSent, step, fast, tensorFlow, alone, allreduce, ddp }) => [
-          ...[grouped(elements), String(ranks), link ?? 'memory', digits(bytesSent / 1e6)],
-          ...[cell(step), range(step), cell(fast), cell(tensorFlow), cell(alone), cell(allreduce)],
-          ...(withPeers ? [cell(ddp?.shared), cell(ddp?.alone)] : []),
+        ...[
+          '>tfjs-node',
+          '>shards',
+          '>alone',
+          '>allreduce',
+          ...(withPeers ? ['>DDP', '>DDP alone'] : []),
         ],
-      ),
+      ],
+      results.map(({ elements, ranks, link, bytesSent, ddp, ...times }) => [
+        ...[grouped(elements), String(ranks), link ?? 'memory', digits(bytesSent / 1e6)],
+        ...[cell(times.step), range(times.step), cell(times.fast), cell(times.tensorFlow)],
+        ...[cell(times.shards), cell(times.alone), cell(times.allreduce)],
+        ...(withPeers ? [cell(ddp?.shared), cell(ddp?.alone)] : []),
+      ]),
     ),
   ].join('\n\n');
 }

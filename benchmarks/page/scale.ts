@@ -3,15 +3,18 @@ import { stepBytes } from '../contenders/memory.js';
 import type { MpiResult, MpiResults } from '../mpi/run.js';
 import { bytes, digits, duration, grouped, table } from './markdown.js';
 
-/** Bytes of a bucket of gradients: kBucketBytes of native/mpi/reduction.cc. */
-const bucketBytes = 2 ** 22;
+/** Bytes of a bucket of gradients: bucketBytesOf in native/mpi/reduction.cc. */
+function bucketBytes(ranks: number): number {
+  return Math.max(2 ** 20, ranks * 2 ** 18);
+}
+
 /** Of a record, by which the ranks compare what they are about to do. */
 const recordBytes = 512;
 
 /** What a rank sends in a step: a record to each other one, and for each bucket a shard and an average. */
 export function sentBy(parameters: number, ranks: number): { messages: number; bytes: number } {
   const others = ranks - 1;
-  const buckets = Math.ceil((4 * parameters) / bucketBytes);
+  const buckets = Math.ceil((4 * parameters) / bucketBytes(ranks));
   return {
     messages: others * (1 + 2 * buckets),
     bytes: (8 * parameters * others) / ranks + recordBytes * others,

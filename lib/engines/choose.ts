@@ -4,7 +4,12 @@ import type { Averager, TensorEngine } from './engine.js';
 import { stepCpuBackendTensors } from './cpu-backend.js';
 import { averageOnHost } from './host-averages.js';
 import { stepPortably } from './portable.js';
-import { tensorFlowAverager, tensorFlowEngine, tensorFlowOp } from './tensorflow.js';
+import {
+  tensorFlowAverageOp,
+  tensorFlowAverager,
+  tensorFlowEngine,
+  tensorFlowOp,
+} from './tensorflow.js';
 
 let tensorFlow: TensorEngine | undefined;
 let tensorFlowAverages: Averager | undefined;
@@ -38,7 +43,7 @@ export function shardProblem(): string | null {
 /** What averages gradients of the current backend over the ranks. */
 export function averagerOfBackend(): Averager {
   if (getBackend() !== 'tensorflow') return averageOnHost;
-  // Those on a GPU go through host memory, which every MPI can read.
-  if (tensorFlowOp().engine !== 'tensorflow-cpu') return averageOnHost;
-  return (tensorFlowAverages ??= tensorFlowAverager());
+  const op = tensorFlowOp();
+  if (op.opName === null) return averageOnHost;
+  return (tensorFlowAverages ??= tensorFlowAverager(tensorFlowAverageOp(op)));
 }

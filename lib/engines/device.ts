@@ -1,9 +1,11 @@
+import type { StepExchange } from '../mpi/communicator.js';
 import { lazyReport } from '../rules/lazy-report.js';
 import type { StepReport } from '../rules/report.js';
 import { RESULT_WORDS, unpackReport } from '../rules/result.js';
 import { packStep, smallestLossOf, type RuleStep } from '../rules/rule-step.js';
 import { addonForSteps } from './addon.js';
 import { addressOf, type DeviceBuffer } from './device-buffer.js';
+import { packTerms } from './exchange-words.js';
 
 /** Lists of arrays in the memory of a GPU, one entry a tensor. */
 export interface DeviceArrays {
@@ -55,6 +57,27 @@ export function deviceStepper(
       addon.cudaResult(memory, result);
       return result;
     };
+  };
+}
+
+/**
+ * What averages buffers over the ranks into others of the same lengths, one entry a buffer. All that may
+ * fail on this rank alone is done at the call, before the ranks meet.
+ */
+export function deviceAverager(
+  own: readonly DeviceBuffer[],
+  averages: readonly DeviceBuffer[],
+): (exchange: StepExchange) => void {
+  const addonOrWhy = addonForSteps();
+  if (!addonOrWhy.addon) throw new Error(addonOrWhy.report);
+  const { addon } = addonOrWhy;
+  const table = Float64Array.from(
+    own.flatMap((buffer, i) => [buffer.length, addressOf(buffer), addressOf(averages[i]!)]),
+  );
+  return (exchange) => {
+    exchange.exchangeBy((terms) => {
+      addon.mpiAverageOnGpu(table, packTerms(terms));
+    });
   };
 }
 

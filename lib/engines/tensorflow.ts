@@ -175,9 +175,16 @@ export function tensorFlowEngine({ opName, engine }: StepOp): TensorEngine {
   };
 }
 
-/** Averages gradients where TensorFlow has them, in the memory of the CPU: one call of an op of ours. */
-export function tensorFlowAverager(): Averager {
-  const opName = addonForSteps().addon!.registerTensorFlowAverageOp();
+/** Our op that averages over the ranks, on the device of the op that makes the steps. */
+export function tensorFlowAverageOp({ engine }: StepOp): string {
+  const addon = addonForSteps().addon!;
+  return engine === 'tensorflow-cpu'
+    ? addon.registerTensorFlowAverageOp()
+    : addon.registerTensorFlowCudaAverageOp('GPU');
+}
+
+/** Averages gradients where TensorFlow has them: one call of an op of ours. */
+export function tensorFlowAverager(opName: string): Averager {
   return (variables, gradients) => {
     const node = nodeBackend();
     for (const gradient of gradients) if (gradient) checkShape(node, gradient);

@@ -80,6 +80,8 @@ export interface Addon {
   registerTensorFlowCudaOp(deviceType: 'GPU' | 'CPU'): string;
   /** As {@link registerTensorFlowOp}, the op that averages tensors over the ranks; native/tensorflow/average_op.cc. */
   registerTensorFlowAverageOp(): string;
+  /** As {@link registerTensorFlowCudaOp}, the op that averages tensors of a GPU. */
+  registerTensorFlowCudaAverageOp(deviceType: 'GPU' | 'CPU'): string;
   /**
    * Holds back what the process writes to its standard error, and says whether it does: not where it
    * is held already, nor on Windows.
@@ -129,6 +131,11 @@ export interface Addon {
     fast: boolean,
     seconds: number,
   ): void;
+  /**
+   * Averages arrays in the memory of the GPU. `table` has a row an array: its number of elements, its
+   * address, and that of its average. `terms` as native/mpi/exchange_terms.h says.
+   */
+  mpiAverageOnGpu(table: Float64Array, terms: Int32Array): void;
   /** Where a rank's shard of an array begins and ends; without MPI. */
   mpiShard(size: number, first: number, rank: number, ranks: number): [number, number];
   /** Fills arrays of which each rank has its shard. */

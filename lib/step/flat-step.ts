@@ -1,6 +1,6 @@
 /** Steps over arrays that have a length and no shape: host arrays, arrays on a GPU. */
 import { whereNotFiniteOnRanks } from '../engines/agreed-step.js';
-import { deviceReport, deviceStepper } from '../engines/device.js';
+import { deviceAverager, deviceReport, deviceStepper } from '../engines/device.js';
 import { DeviceBuffer } from '../engines/device-buffer.js';
 import { hostStepper } from '../engines/host.js';
 import type { StepExchange } from '../mpi/communicator.js';
@@ -36,32 +36,18 @@ export function warnOfBound(owner: string, report: StepReport): void {
 }
 
 /**
- * Averages arrays over the ranks, into arrays that are the same each time; returns the mean loss. A
- * parameter has a gradient on all ranks or on none.
+ * What the ranks agree on before a step; returns the mean loss. A parameter has a gradient on all ranks or
+ * on none.
  */
-function averager(
+function agreeing(
   owner: string,
   exchange: StepExchange,
   ruleStep: RuleStep,
-  lengths: readonly (number | null)[],
-) {
-  const results = lengths.flatMap((length) => (length === null ? [] : [new Float32Array(length)]));
-  const agreement = () => ({
-    ...agreementOf(owner, ruleStep),
-    gradientLengths: lengths,
-  });
-  return {
-    results,
-    average: (own: readonly Float32Array[], loss: number): number => {
-      const agreed = exchange.agree({ stepNumber: 0, loss, agreement, without: [] });
-      exchange.average(own, results);
-      return agreed.loss;
-    },
-  };
-}
-
-function lengthsOf(gradients: readonly ({ readonly length: number } | null)[]): (number | null)[] {
-  return gradients.map((gradient) => gradient?.length ?? null);
+  gradients: readonly ({ readonly length: number } | null)[],
+): (loss: number) => number {
+  const gradientLengths = gradients.map((gradient) => gradient?.length ?? null);
+  const agreement = () => ({ ...agreementOf(owner, ruleStep), gradientLengths });
+  return (loss) => exchange.agree({ stepNumber: 0, loss, agreement, without: [] }).loss;
 }
 
 function given<Flat>(gradients: readonly (Flat | null)[]): Flat[] {
@@ -76,12 +62,18 @@ function hostFlatStepper(
 ): FlatStepper<Float32Array> {
   const lists = hostLists(owner, options, ruleStep);
   const { parameters, gradients, velocities } = lists;
-  const shared = exchange && averager(owner, exchange, ruleStep, lengthsOf(gradients));
-  const own = given(gradients);
-  const averages = shared?.results[Symbol.iterator]();
-  const used = averages
-    ? gradients.map((gradient) => gradient && averages.next().value!)
+  const agree = exchange && agreeing(owner, exchange, ruleStep, gradients);
+  // The same each time.
+  const used = exchange
+    ? gradients.map((gradient) => gradient && new Float32Array(gradient.length))
     : gradients;
+  const [own, averages] = [given(gradients), given(used)];
+  const meanLoss = (loss: number): number => {
+    if (!agree) return loss;
+    const mean = agree(loss);
+    exchange.average(own, averages);
+    return mean;
+  };
   const make = hostStepper(
     { parameters, gradients: used, state: velocities },
     ruleStep,
@@ -94,7 +86,7 @@ function hostFlatStepper(
   return {
     lists,
     step: (loss) => {
-      const { report } = make(shared ? shared.average(own, loss) : loss);
+      const { report } = make(meanLoss(loss));
       checkOutcome(report, () => {
         const all = {
           gradients: suspects('gradients', gradients),
@@ -117,17 +109,16 @@ function deviceFlatStepper(
   const lists = deviceLists(owner, options, ruleStep);
   const { parameters, gradients, velocities } = lists;
   if (exchange) {
-    const shared = averager(owner, exchange, ruleStep, lengthsOf(gradients));
+    const agree = agreeing(owner, exchange, ruleStep, gradients);
     return {
       lists,
-      // Through host memory, which every MPI can read.
       step: (loss) => {
-        const own = given(gradients).map((gradient) => gradient.download());
-        const mean = shared.average(own, loss);
-        const averages = shared.results.map((result) => DeviceBuffer.upload(result));
+        const used = gradients.map((gradient) => gradient && DeviceBuffer.zeros(gradient.length));
+        const averages = given(used);
         try {
-          const next = averages[Symbol.iterator]();
-          const used = gradients.map((gradient) => gradient && next.next().value!);
+          const average = deviceAverager(given(gradients), averages);
+          const mean = agree(loss);
+          average(exchange);
           const make = deviceStepper({ parameters, gradients: used, state: velocities }, ruleStep);
           return deviceReport(make(mean), ruleStep);
         } finally {

@@ -151,10 +151,10 @@ void CudaEngine::free(void* memory) {
   wait();
 }
 
-StepResult* CudaEngine::allocateResults(std::size_t count) {
-  results_.emplace_back();
-  results_.back().reserve(count, stream_);
-  return results_.back().data();
+void* CudaEngine::allocateHost(std::size_t bytes) {
+  hostMemory_.emplace_back();
+  hostMemory_.back().reserve(bytes, stream_);
+  return hostMemory_.back().data();
 }
 
 void CudaEngine::followDevice() const { tfjs_alig::followDevice(stream_, ofDevice_); }
@@ -172,12 +172,19 @@ void CudaEngine::download(void* to, const void* from, std::size_t bytes) {
 }
 
 void CudaEngine::copy(void* to, const void* from, std::size_t bytes) {
-  checkCuda(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_.get()),
-            "copying on the GPU");
+  checkCuda(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream_.get()), "copying");
 }
 
 void CudaEngine::setZero(void* memory, std::size_t bytes) {
   checkCuda(cudaMemsetAsync(memory, 0, bytes, stream_.get()), "filling memory with zeros");
+}
+
+void CudaEngine::divide(float* values, std::size_t count, float divisor) {
+  if (count == 0) return;
+  const std::uint64_t chunks = chunksOf(count);
+  if (chunks > kMostBlocks) throw std::invalid_argument("too many elements for one division");
+  launch("dividing", static_cast<unsigned>(chunks), stream_, divideElements, values, count,
+         divisor);
 }
 
 CudaEngine::Upload CudaEngine::upload(const CudaStepArguments& arguments) {

@@ -37,13 +37,14 @@ class CudaEngine {
   void download(void* to, const void* from, std::size_t bytes);
   void copy(void* to, const void* from, std::size_t bytes);
   void setZero(void* memory, std::size_t bytes);
+  void divide(float* values, std::size_t count, float divisor);
 
   void* allocate(std::size_t bytes);
   void free(void* memory);
   // Never waits: `wait` or `allocate` frees it.
   void freeLater(void* memory) { toBeFreed_.push_back(memory); }
-  // Results of steps, in pinned memory that lives as long as the engine.
-  StepResult* allocateResults(std::size_t count);
+  // Pinned memory, which lives as long as the engine.
+  void* allocateHost(std::size_t bytes);
 
   void step(const CudaStepArguments& arguments);
   // What comes next comes after all that the GPU was given so far, in any stream.
@@ -78,7 +79,7 @@ class CudaEngine {
   Scratch<double, DeviceSpace> sums_;
   Scratch<double, DeviceSpace> sumsOfParts_;
   Scratch<StepState, DeviceSpace> state_;
-  std::vector<Scratch<StepResult, PinnedSpace>> results_;
+  std::vector<Scratch<unsigned char, PinnedSpace>> hostMemory_;
   std::size_t allocations_ = 0;  // that are not freed yet
   std::vector<void*> toBeFreed_;
 };

@@ -1,4 +1,4 @@
-// The stage of a step that is the same for every rule, as a CUDA kernel.
+// CUDA kernels that are the same for every rule.
 #ifndef TFJS_ALIG_CUDA_KERNELS_H_
 #define TFJS_ALIG_CUDA_KERNELS_H_
 
@@ -18,6 +18,19 @@ static __global__ void __launch_bounds__(kBlock)
   rewriteQuads(parameter, parameter, chunk.size, [&](int, Quad& w, auto) {
 #pragma unroll
     for (float& value : w.of) value *= scale;
+  });
+}
+
+// One block a chunk.
+static __global__ void __launch_bounds__(kBlock)
+    divideElements(float* values, std::size_t count, float divisor) {
+  const std::size_t offset = std::size_t{blockIdx.x} * kChunkSize;
+  float* const chunk = asGlobal(values) + offset;
+  const std::size_t left = count - offset;
+  const auto size = static_cast<unsigned>(left < kChunkSize ? left : kChunkSize);
+  rewriteQuads(chunk, chunk, size, [&](int, Quad& quad, auto) {
+#pragma unroll
+    for (float& value : quad.of) value /= divisor;
   });
 }
 

@@ -154,9 +154,14 @@ int tfjs_alig_cuda_set_zero(TfjsAligCudaEngine* engine, void* memory, std::size_
   return guardedOnDevice(engine, error, [&] { engine->engine.setZero(memory, bytes); });
 }
 
-int tfjs_alig_cuda_allocate_results(TfjsAligCudaEngine* engine, std::size_t count,
-                                    tfjs_alig::StepResult** results, TfjsAligCudaError error) {
-  return guardedOnDevice(engine, error, [&] { *results = engine->engine.allocateResults(count); });
+int tfjs_alig_cuda_divide(TfjsAligCudaEngine* engine, float* values, std::size_t count,
+                          float divisor, TfjsAligCudaError error) {
+  return guardedOnDevice(engine, error, [&] { engine->engine.divide(values, count, divisor); });
+}
+
+int tfjs_alig_cuda_allocate_host(TfjsAligCudaEngine* engine, std::size_t bytes, void** memory,
+                                 TfjsAligCudaError error) {
+  return guardedOnDevice(engine, error, [&] { *memory = engine->engine.allocateHost(bytes); });
 }
 
 int tfjs_alig_cuda_upload(TfjsAligCudaEngine* engine, void* to, const void* from, std::size_t bytes,

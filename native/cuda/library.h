@@ -54,20 +54,25 @@ int tfjs_alig_cuda_upload(TfjsAligCudaEngine* engine, void* to, const void* from
 int tfjs_alig_cuda_download(TfjsAligCudaEngine* engine, void* to, const void* from,
                             std::size_t bytes, TfjsAligCudaError error);
 
-// Enqueues a copy within the GPU's memory and returns without waiting for it.
+// Enqueues a copy within the GPU's memory, or between it and that of tfjs_alig_cuda_allocate_host,
+// and returns without waiting for it.
 int tfjs_alig_cuda_copy(TfjsAligCudaEngine* engine, void* to, const void* from, std::size_t bytes,
                         TfjsAligCudaError error);
 
-// Host memory for the results of so many steps, which the GPU writes by itself. It belongs to the
-// engine and goes with it.
-int tfjs_alig_cuda_allocate_results(TfjsAligCudaEngine* engine, std::size_t count,
-                                    tfjs_alig::StepResult** results, TfjsAligCudaError error);
+// Enqueues that each element becomes its quotient.
+int tfjs_alig_cuda_divide(TfjsAligCudaEngine* engine, float* values, std::size_t count,
+                          float divisor, TfjsAligCudaError error);
+
+// Memory of the host that the GPU reads and writes by itself: for results of steps, and for copies
+// that nobody waits for. It belongs to the engine and goes with it.
+int tfjs_alig_cuda_allocate_host(TfjsAligCudaEngine* engine, std::size_t bytes, void** memory,
+                                 TfjsAligCudaError error);
 
 // Enqueues one step on the engine's stream and returns without waiting for it. The pointers in
 // `tensors` are device pointers, the list itself is on the host and may be freed on return.
 //  - loss: a device pointer to one float, or null for lossValue;
 //  - input: `inputWords` words of engine/step_input.h, on the host, which may be freed on return;
-//  - result: of tfjs_alig_cuda_allocate_results, to be read after tfjs_alig_cuda_wait.
+//  - result: in memory of tfjs_alig_cuda_allocate_host, to be read after tfjs_alig_cuda_wait.
 // In place (newParameter == parameter) a refused step writes nothing but the result. Out of place
 // the new arrays always get values: the old ones where the step was refused or a tensor has no
 // gradient. Without any gradient only the constraint is applied.

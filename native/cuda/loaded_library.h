@@ -11,22 +11,23 @@
 
 namespace tfjs_alig {
 
-#define TFJS_ALIG_CUDA_FUNCTIONS(X)  \
-  X(tfjs_alig_cuda_version)          \
-  X(tfjs_alig_cuda_device_count)     \
-  X(tfjs_alig_cuda_device)           \
-  X(tfjs_alig_cuda_device_of)        \
-  X(tfjs_alig_cuda_open)             \
-  X(tfjs_alig_cuda_allocate)         \
-  X(tfjs_alig_cuda_free)             \
-  X(tfjs_alig_cuda_free_later)       \
-  X(tfjs_alig_cuda_set_zero)         \
-  X(tfjs_alig_cuda_allocate_results) \
-  X(tfjs_alig_cuda_upload)           \
-  X(tfjs_alig_cuda_download)         \
-  X(tfjs_alig_cuda_copy)             \
-  X(tfjs_alig_cuda_step)             \
-  X(tfjs_alig_cuda_wait)             \
+#define TFJS_ALIG_CUDA_FUNCTIONS(X) \
+  X(tfjs_alig_cuda_version)         \
+  X(tfjs_alig_cuda_device_count)    \
+  X(tfjs_alig_cuda_device)          \
+  X(tfjs_alig_cuda_device_of)       \
+  X(tfjs_alig_cuda_open)            \
+  X(tfjs_alig_cuda_allocate)        \
+  X(tfjs_alig_cuda_free)            \
+  X(tfjs_alig_cuda_free_later)      \
+  X(tfjs_alig_cuda_set_zero)        \
+  X(tfjs_alig_cuda_allocate_host)   \
+  X(tfjs_alig_cuda_divide)          \
+  X(tfjs_alig_cuda_upload)          \
+  X(tfjs_alig_cuda_download)        \
+  X(tfjs_alig_cuda_copy)            \
+  X(tfjs_alig_cuda_step)            \
+  X(tfjs_alig_cuda_wait)            \
   X(tfjs_alig_cuda_follow_device)
 
 // The functions of cuda/library.h.

@@ -59,6 +59,17 @@ CudaSession& CudaSession::ofStep(const CudaStep& step) {
   return on(device < 0 ? 0 : device);
 }
 
+void CudaSession::divide(float* values, std::size_t elements, float divisor) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  callCuda(library_.tfjs_alig_cuda_divide, engine_, values, elements, divisor);
+}
+
+CudaSession& CudaSession::holding(const float* memory) {
+  int device = -1;
+  callCuda(cudaLibrary().tfjs_alig_cuda_device_of, static_cast<const void*>(memory), &device);
+  return on(device);
+}
+
 CudaSession::CudaSession(int device) : library_(cudaLibrary()) {
   callCuda(library_.tfjs_alig_cuda_open, device, &engine_);
 }
@@ -98,6 +109,23 @@ void CudaSession::download(float* to, const float* from, std::size_t elements) {
 void CudaSession::copy(float* to, const float* from, std::size_t elements) {
   const std::lock_guard<std::mutex> lock(mutex_);
   callCuda(library_.tfjs_alig_cuda_copy, engine_, to, from, elements * sizeof(float));
+}
+
+float* CudaSession::allocateHost(std::size_t elements) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  void* memory = nullptr;
+  callCuda(library_.tfjs_alig_cuda_allocate_host, engine_, elements * sizeof(float), &memory);
+  return static_cast<float*>(memory);
+}
+
+void CudaSession::followDevice() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  callCuda(library_.tfjs_alig_cuda_follow_device, engine_);
+}
+
+void CudaSession::wait() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  callCuda(library_.tfjs_alig_cuda_wait, engine_);
 }
 
 void CudaSession::step(const CudaStep& step, StepResult* result) {
@@ -143,8 +171,10 @@ StepResult* CudaSession::takeResultLocked() {
   if (freeResults_.empty()) {
     // For all that there will be: to give one back must not allocate, a finalizer could not say so.
     freeResults_.reserve(resultCount_ + kResultsAtOnce);
-    StepResult* slots = nullptr;
-    callCuda(library_.tfjs_alig_cuda_allocate_results, engine_, kResultsAtOnce, &slots);
+    void* memory = nullptr;
+    callCuda(library_.tfjs_alig_cuda_allocate_host, engine_, kResultsAtOnce * sizeof(StepResult),
+             &memory);
+    auto* const slots = static_cast<StepResult*>(memory);
     for (std::size_t i = 0; i < kResultsAtOnce; ++i) freeResults_.push_back(slots + i);
     resultCount_ += kResultsAtOnce;
   }

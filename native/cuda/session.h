@@ -33,6 +33,9 @@ class CudaSession {
   // std::runtime_error where arrays lie on several, or on none.
   static CudaSession& ofStep(const CudaStep& step);
 
+  // That of the GPU with this memory.
+  static CudaSession& holding(const float* memory);
+
   float* allocate(std::size_t elements);
   // Waits for steps that use the memory.
   void free(float* memory);
@@ -42,8 +45,18 @@ class CudaSession {
   void setZero(float* memory, std::size_t elements);
   void upload(float* to, const float* from, std::size_t elements);
   void download(float* to, const float* from, std::size_t elements);
-  // Enqueues a copy on the GPU.
+  // Enqueues a copy on the GPU, or between it and memory of allocateHost.
   void copy(float* to, const float* from, std::size_t elements);
+
+  // Enqueues that each element becomes its quotient.
+  void divide(float* values, std::size_t elements, float divisor);
+
+  // Memory of the host that the GPU reads and writes by itself, for as long as the process lives.
+  float* allocateHost(std::size_t elements);
+  // What is enqueued next comes after all that the GPU was given: NOTE [order with TensorFlow].
+  void followDevice();
+  // Waits for all that was enqueued.
+  void wait();
 
   // Enqueues a step; `result` is a slot of takeResult.
   void step(const CudaStep& step, StepResult* result);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <memory>
@@ -12,6 +13,11 @@
 
 #include "mpi/messages.h"
 #include "mpi/reduction.h"
+
+// After mpi.h: what Open MPI says of GPUs.
+#if defined(OPEN_MPI) && __has_include(<mpi-ext.h>)
+#include <mpi-ext.h>
+#endif
 
 namespace tfjs_alig {
 namespace {
@@ -220,6 +226,16 @@ void broadcast(const Ranks& ranks, const TfjsAligMpiArray* arrays, std::size_t c
 
 using tfjs_alig::process;
 using tfjs_alig::Ranks;
+
+int tfjs_alig_mpi_takes_gpu_memory() {
+  const char* const given = std::getenv("TFJS_ALIG_MPI_GPU_MEMORY");
+  if (given && *given) return std::strcmp(given, "0") == 0 ? 0 : 1;
+#if defined(MPIX_CUDA_AWARE_SUPPORT)
+  return MPIX_Query_cuda_support();
+#else
+  return 0;
+#endif
+}
 
 const char* tfjs_alig_mpi_version() { return TFJS_ALIG_VERSION; }
 

@@ -53,8 +53,13 @@ int tfjs_alig_mpi_sum_doubles(const TfjsAligMpiArray* arrays, std::size_t count,
 
 // The same by MPI's own reduction: added in float32 in an order of MPI's choice, which may be
 // another one on other numbers of ranks or another network. All ranks get the same bits.
+// With one array, in place and divided by 1, only MPI has its address, which may be a GPU's then.
 int tfjs_alig_mpi_sum_floats_fast(const TfjsAligMpiArray* arrays, std::size_t count, double divisor,
                                   double seconds, TfjsAligMpiError error);
+
+// Whether MPI says that it takes addresses of a GPU; TFJS_ALIG_MPI_GPU_MEMORY, 0 or 1, says it in
+// its place.
+int tfjs_alig_mpi_takes_gpu_memory();
 
 // How arrays are cut into the shards of the ranks: NOTE [shards] in engine/shards.h.
 struct TfjsAligMpiSharding {

@@ -18,6 +18,7 @@ namespace tfjs_alig {
   X(tfjs_alig_mpi_sum_floats)          \
   X(tfjs_alig_mpi_sum_floats_fast)     \
   X(tfjs_alig_mpi_sum_doubles)         \
+  X(tfjs_alig_mpi_takes_gpu_memory)    \
   X(tfjs_alig_mpi_scatter_floats)      \
   X(tfjs_alig_mpi_scatter_floats_fast) \
   X(tfjs_alig_mpi_gather_floats)       \

@@ -1,12 +1,10 @@
 #include "mpi/rank_shards.h"
 
 #include <algorithm>
-#include <cstring>
 #include <stdexcept>
 #include <string>
 
 #include "engine/sum.h"
-#include "mpi/loaded_library.h"
 
 namespace tfjs_alig {
 namespace {
@@ -14,16 +12,6 @@ namespace {
 std::size_t chunksOf(std::size_t size) { return (size + kChunkSize - 1) / kChunkSize; }
 
 }  // namespace
-
-ExchangeTerms readExchangeTerms(const std::int32_t* words, std::size_t count) {
-  if (count < kExchangeWords) {
-    throw std::invalid_argument("the terms of an exchange have " + std::to_string(count) +
-                                " words");
-  }
-  ExchangeTerms terms;
-  std::memcpy(&terms, words, sizeof terms);
-  return terms;
-}
 
 RankShards::RankShards(const std::int32_t* words, std::size_t count, std::size_t tensors)
     : terms_(readExchangeTerms(words, count)) {

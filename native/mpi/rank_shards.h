@@ -12,19 +12,9 @@
 #include "cpu/engine.h"
 #include "engine/shards.h"
 #include "engine/tensors.h"
+#include "mpi/exchange_terms.h"
 
 namespace tfjs_alig {
-
-// How an exchange is made, as JavaScript sends it.
-struct ExchangeTerms {
-  std::int32_t ranks;
-  std::int32_t fast;  // whether by MPI's own reduction
-  double seconds;
-};
-constexpr std::size_t kExchangeWords = sizeof(ExchangeTerms) / sizeof(std::int32_t);
-
-// Throws std::invalid_argument where there are too few words.
-ExchangeTerms readExchangeTerms(const std::int32_t* words, std::size_t count);
 
 // NOTE [a step on shards]
 // First the gradients are averaged, of which a rank gets its shards; it measures those, all ranks

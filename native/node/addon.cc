@@ -44,6 +44,11 @@ Napi::Value registerTensorFlowAverageOp(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), registerAverageOp());
 }
 
+Napi::Value registerTensorFlowCudaAverageOp(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(),
+                           registerCudaAverageOp(info[0].As<Napi::String>().Utf8Value()));
+}
+
 Napi::Value registerTensorFlowCudaOp(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), registerCudaStepOp(info[0].As<Napi::String>().Utf8Value()));
 }
@@ -115,6 +120,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   add("registerTensorFlowOp", guarded<registerTensorFlowOp>);
   add("registerTensorFlowCudaOp", guarded<registerTensorFlowCudaOp>);
   add("registerTensorFlowAverageOp", guarded<registerTensorFlowAverageOp>);
+  add("registerTensorFlowCudaAverageOp", guarded<registerTensorFlowCudaAverageOp>);
   add("getInstructionSet", guarded<getInstructionSet>);
   add("setInstructionSet", guarded<setInstructionSet>);
   add("getThreadCount", guarded<getThreadCount>);

@@ -103,6 +103,11 @@ inline DoubleArray doubleArray(const Napi::Value& value, const char* name) {
   return typedArray<DoubleArray, napi_float64_array>(value, name, "Float64Array");
 }
 
+// An address in a table of doubles: NOTE [tables of addresses].
+inline float* addressOf(double number) {
+  return reinterpret_cast<float*>(static_cast<std::uintptr_t>(number));
+}
+
 inline WordArray wordArrayOf(const Napi::Value& value, const char* name, std::size_t size) {
   const WordArray array = wordArray(value, name);
   if (array.size != size) {

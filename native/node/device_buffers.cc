@@ -118,10 +118,6 @@ Napi::Value cudaAddress(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(address));
 }
 
-float* addressOf(double number) {
-  return reinterpret_cast<float*>(static_cast<std::uintptr_t>(number));
-}
-
 // NOTE [tables of addresses]
 // The tensors of a step come as one array of doubles and not as three lists of handles: to ask
 // Node-API for 480 entries took 31 us, ten times what the rest of the call takes.

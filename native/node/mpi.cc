@@ -10,6 +10,7 @@
 #include "engine/shards.h"
 #include "engine/sum.h"
 #include "mpi/loaded_library.h"
+#include "mpi/gpu_average.h"
 #include "node/arguments.h"
 
 namespace tfjs_alig {
@@ -116,6 +117,21 @@ Napi::Value mpiGather(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// table, terms; NOTE [tables of addresses]
+Napi::Value mpiAverageOnGpu(const Napi::CallbackInfo& info) {
+  const DoubleArray table = doubleArray(info[0], "table");
+  const WordArray words = wordArray(info[1], "terms");
+  const ExchangeTerms terms = readExchangeTerms(words.data, words.size);
+  if (table.size % 3 != 0) throw std::invalid_argument("the table has half a row");
+  std::vector<TfjsAligMpiArray> arrays;
+  for (std::size_t i = 0; i < table.size; i += 3) {
+    const double* const row = table.data + i;
+    arrays.push_back({addressOf(row[1]), addressOf(row[2]), static_cast<std::size_t>(row[0])});
+  }
+  averageOnGpu(CudaSession::instance(), arrays, terms);
+  return info.Env().Undefined();
+}
+
 // bytes of one array, root, seconds; returns the root's bytes
 Bytes broadcast(Bytes bytes, int root, double seconds) {
   const TfjsAligMpiArray array = {bytes.data(), bytes.data(), bytes.size()};
@@ -215,6 +231,7 @@ void addMpi(Napi::Env env, Napi::Object exports) {
   add("mpiOpen", guarded<mpiOpen>);
   add("mpiExchange", guarded<mpiExchange>);
   add("mpiAverage", guarded<mpiAverage>);
+  add("mpiAverageOnGpu", guarded<mpiAverageOnGpu>);
   add("mpiShard", guarded<mpiShard>);
   add("mpiGather", guarded<mpiGather>);
   add("mpiBroadcast", guarded<mpiBroadcast>);

@@ -11,6 +11,9 @@ namespace tfjs_alig {
 // done.
 std::string registerAverageOp();
 
+// The same for the kernel on a GPU, as registerCudaStepOp.
+std::string registerCudaAverageOp(const std::string& deviceType);
+
 }  // namespace tfjs_alig
 
 #endif  // TFJS_ALIG_TENSORFLOW_AVERAGE_OP_H_

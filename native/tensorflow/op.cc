@@ -66,10 +66,22 @@ TensorPointer inputOf(TF_OpKernelContext* context, std::size_t index) {
   return TensorPointer(tensor);
 }
 
-void setOutput(TF_OpKernelContext* context, std::size_t index, const TF_Tensor* tensor) {
-  Status status;
-  tensorFlow().TF_SetOutput(context, static_cast<int>(index), tensor, status);
-  status.check("TF_SetOutput");
+void Outputs::set(std::size_t index, const TF_Tensor* tensor) {
+  tensorFlow().TF_SetOutput(context_, static_cast<int>(index), tensor, status_);
+  status_.check("TF_SetOutput");
+}
+
+TensorPointer Outputs::allocate(std::size_t index, TF_DataType type,
+                                const std::vector<std::int64_t>& shape, std::size_t bytes) {
+  TensorPointer output(tensorFlow().TF_AllocateOutput(context_, static_cast<int>(index), type,
+                                                      shape.data(), static_cast<int>(shape.size()),
+                                                      bytes, status_));
+  status_.check("TF_AllocateOutput");
+  return output;
+}
+
+TensorPointer Outputs::allocateLike(std::size_t index, const TF_Tensor* tensor) {
+  return allocate(index, TF_FLOAT, shapeOf(tensor), tensorFlow().TF_TensorByteSize(tensor));
 }
 
 std::int32_t attributeOf(TF_OpKernelConstruction* construction, const char* name) {

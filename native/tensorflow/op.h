@@ -58,7 +58,23 @@ std::vector<std::int64_t> shapeOf(const TF_Tensor* tensor);
 TensorPointer pooledLike(const TF_Tensor* tensor);
 
 TensorPointer inputOf(TF_OpKernelContext* context, std::size_t index);
-void setOutput(TF_OpKernelContext* context, std::size_t index, const TF_Tensor* tensor);
+
+// Where a run of an op's kernel puts its results.
+class Outputs {
+ public:
+  explicit Outputs(TF_OpKernelContext* context) : context_(context) {}
+
+  void set(std::size_t index, const TF_Tensor* tensor);
+  // A new tensor from TensorFlow's allocator, on the kernel's device unless it is in host memory.
+  TensorPointer allocate(std::size_t index, TF_DataType type,
+                         const std::vector<std::int64_t>& shape, std::size_t bytes);
+  TensorPointer allocateLike(std::size_t index, const TF_Tensor* tensor);
+
+ private:
+  TF_OpKernelContext* context_;
+  Status status_;
+};
+
 std::int32_t attributeOf(TF_OpKernelConstruction* construction, const char* name);
 
 // Runs what makes a kernel, and tells TensorFlow what it throws.

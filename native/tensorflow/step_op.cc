@@ -195,38 +195,9 @@ class StepInputs {
   std::vector<TensorPointer> inputs_;
 };
 
-// Where a run of the op's kernel puts its results.
-class StepOutputs {
- public:
-  explicit StepOutputs(TF_OpKernelContext* context) : context_(context) {}
-
-  void set(std::size_t index, const TF_Tensor* tensor) {
-    tensorFlow().TF_SetOutput(context_, static_cast<int>(index), tensor, status_);
-    status_.check("TF_SetOutput");
-  }
-
-  // A new tensor from TensorFlow's allocator, on the kernel's device unless it is in kHostMemory.
-  TensorPointer allocate(std::size_t index, TF_DataType type,
-                         const std::vector<std::int64_t>& shape, std::size_t bytes) {
-    TensorPointer output(
-        tensorFlow().TF_AllocateOutput(context_, static_cast<int>(index), type, shape.data(),
-                                       static_cast<int>(shape.size()), bytes, status_));
-    status_.check("TF_AllocateOutput");
-    return output;
-  }
-
-  TensorPointer allocateLike(std::size_t index, const TF_Tensor* tensor) {
-    return allocate(index, TF_FLOAT, shapeOf(tensor), tensorFlow().TF_TensorByteSize(tensor));
-  }
-
-  TensorPointer allocateResult(std::size_t index) {
-    return allocate(index, TF_INT32, {kResultWords}, sizeof(StepResult));
-  }
-
- private:
-  TF_OpKernelContext* context_;
-  Status status_;
-};
+TensorPointer allocateResult(Outputs& outputs, std::size_t index) {
+  return outputs.allocate(index, TF_INT32, {kResultWords}, sizeof(StepResult));
+}
 
 void writeResult(const TF_Tensor* output, const StepResult& result) {
   std::memcpy(tensorFlow().TF_TensorData(output), &result, sizeof result);
@@ -236,12 +207,12 @@ void writeResult(const TF_Tensor* output, const StepResult& result) {
 // made and handed over before update(), but for the projection of parameters without gradient.
 void runOnCpu(const Counts& counts, TF_OpKernelContext* context) {
   StepInputs inputs(counts, context);
-  StepOutputs outputs(context);
+  Outputs outputs(context);
   std::vector<StepTensor>& tensors = inputs.tensors;
   const auto newStateCount = static_cast<std::size_t>(counts.newState);
   const std::size_t newStateOfEach = tensors.empty() ? 0 : newStateCount / tensors.size();
   const bool mayProject = std::isfinite(inputs.stepInput.header.ball.radius);
-  const TensorPointer result = outputs.allocateResult(tensors.size() + newStateCount);
+  const TensorPointer result = allocateResult(outputs, tensors.size() + newStateCount);
   std::vector<TensorPointer> newParameters(tensors.size());
   std::vector<TensorPointer> newState(newStateCount);
   for (std::size_t i = 0; i < tensors.size(); ++i) {
@@ -307,7 +278,7 @@ void runOnGpu(const Counts& counts, TF_OpKernelContext* context) {
   const IeeeArithmetic ieee;
   StepInputs inputs(counts, context);
   if (inputs.shards) throw std::invalid_argument("a GPU's step takes no shards of ranks");
-  StepOutputs outputs(context);
+  Outputs outputs(context);
   std::vector<StepTensor>& tensors = inputs.tensors;
   const auto newStateCount = static_cast<std::size_t>(counts.newState);
   const std::size_t newStateOfEach = tensors.empty() ? 0 : newStateCount / tensors.size();
@@ -334,7 +305,7 @@ void runOnGpu(const Counts& counts, TF_OpKernelContext* context) {
       tensor.newState[k] = floats(allocated.back().get());
     }
   }
-  const TensorPointer result = outputs.allocateResult(tensors.size() + newStateCount);
+  const TensorPointer result = allocateResult(outputs, tensors.size() + newStateCount);
   const CudaStep step = {tensors, inputs.loss, 0.0f, inputs.inputData, inputs.inputWords};
   writeResult(result.get(), CudaSession::ofStep(step).stepInTensorFlow(step));
 }

@@ -118,10 +118,10 @@ class DeviceArray {
 // A place for the result of one step.
 inline StepResult* newResult(TfjsAligCudaEngine* engine) {
   Caller caller;
-  StepResult* result = nullptr;
-  caller.check(tfjs_alig_cuda_allocate_results(engine, 1, &result, caller.error()),
-               "allocate_results");
-  return result;
+  void* memory = nullptr;
+  caller.check(tfjs_alig_cuda_allocate_host(engine, sizeof(StepResult), &memory, caller.error()),
+               "allocate_host");
+  return static_cast<StepResult*>(memory);
 }
 
 using DevicePointer = std::unique_ptr<DeviceArray>;

@@ -66,6 +66,18 @@ function checkTraining(/** @type {Parameters<typeof onFakeGpu>[1]} */ device) {
   console.log(`  model.fit: the losses ${onGpu.losses.map((loss) => loss.toFixed(4)).join(', ')}`);
 }
 
+/** Two ranks, each with a fake GPU of its own. */
+function checkRanks(/** @type {Parameters<typeof onFakeGpu>[1]} */ device) {
+  if (!run('mpirun', ['--version']).ok) {
+    console.log('  two ranks: left out, mpirun is missing');
+    return;
+  }
+  const [node, parameters, options] = onFakeGpu('ranks', device);
+  const flags = ['--allow-run-as-root', '--oversubscribe', '-n', '2'];
+  const { stdout } = runChecked('mpirun', [...flags, node, ...(parameters ?? [])], options);
+  console.log(`  ${stdout.trim()}`);
+}
+
 /** The steps must be wrong where they do not wait for TensorFlow's streams. */
 function tryBugs(/** @type {string} */ addon) {
   const bugs = injectedBugs.filter((bug) => bug.build === 'fake-gpu');
@@ -96,6 +108,7 @@ export function checkFakeGpu() {
   console.log(`  two GPUs: ${two.stdout.trim()}`);
   const old = runChecked(...onFakeGpu('late-streams', { ...device, driver: oldDriver }));
   console.log(`  a driver before CUDA 12.5: ${old.stdout.trim()}`);
+  checkRanks(device);
   checkTraining(device);
   tryBugs(device.addon);
 }

@@ -22,6 +22,7 @@ const memoryKernels = new Map([
   ['measure', { writes: false }],
   ['updateParameters', { writes: true }],
   ['projectParameters', { writes: true }],
+  ['divideElements', { writes: true }],
 ]);
 
 /**

@@ -139,17 +139,24 @@ for (const size of [2, 4]) {
 
 const simulated = missingMpi() === undefined ? await simulatedLibrary() : { missing: 'MPI' };
 
-testsThatNeed(simulatedGpu, 'missing' in simulated ? simulated.missing : undefined)(
-  'steps over device buffers on 2 ranks have the bits of one process',
-  async (t) => {
-    const { path } = simulated as { path: string };
-    const { told, exitCode, output } = await runRanks(2, 'fused', ['device'], {
-      TFJS_ALIG_CUDA_LIBRARY: path,
-    });
-    t.is(exitCode, 0, output);
-    for (const rows of told) t.deepEqual(rows, [{ device: true }]);
-  },
-);
+for (const gpuMemory of ['0', '1']) {
+  const way = gpuMemory === '1' ? 'by an MPI that takes its addresses' : 'through pinned memory';
+  testsThatNeed(simulatedGpu, 'missing' in simulated ? simulated.missing : undefined)(
+    `averages of a GPU's arrays on 2 ranks, and steps with them, have the bits of one process, ${way}`,
+    async (t) => {
+      const { path } = simulated as { path: string };
+      const { told, exitCode, output } = await runRanks(2, 'fused', ['device'], {
+        TFJS_ALIG_CUDA_LIBRARY: path,
+        TFJS_ALIG_MPI_GPU_MEMORY: gpuMemory,
+      });
+      t.is(exitCode, 0, output);
+      const shapes = [5, 0, 2 ** 22, 3, 2 ** 23 + 7, 2 ** 21];
+      const right = shapes.map(() => true);
+      const expected = [{ device: true }, { reproducible: right, shapes }, { fast: right, shapes }];
+      for (const rows of told) t.deepEqual(rows, expected);
+    },
+  );
+}
 
 interface Fitted {
   readonly shape: readonly number[];

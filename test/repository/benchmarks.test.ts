@@ -353,8 +353,10 @@ test('what an exchange costs is found from its times', (t) => {
   }
   t.is(fitExchange({ machine, results: results.slice(0, 3) }), null);
   t.is(linkRate('10gbit'), 1.25e6);
-  // 25 buckets, each with a shard and an average for each of three others, and a record.
-  t.deepEqual(sentBy(25 * 2 ** 20, 4), { messages: 153, bytes: 6 * 25 * 2 ** 20 + 1536 });
+  // 100 buckets, each with a part and an average for each of three others, and a record.
+  t.deepEqual(sentBy(25 * 2 ** 20, 4), { messages: 603, bytes: 6 * 25 * 2 ** 20 + 1536 });
+  // 8 buckets of 256 KB for each of 50 ranks.
+  t.is(sentBy(25 * 2 ** 20, 50).messages, 49 * (1 + 2 * 8));
   t.regex(scaleSection({ machine, results }), /20\.0 us a message and 1\.00 ns a byte/);
 });
 

@@ -5,14 +5,18 @@
 import * as tf from '@tensorflow/tfjs-node';
 import { SeededRandom } from '../../../experiments/seeded-random.js';
 import { AliG, DeviceBuffer, fusedAliGStep, prepareAliGStep } from '../../../lib/index.js';
-import { mpi } from '../../../lib/exports/mpi.js';
+import { tensorFlowAverager } from '../../../lib/engines/tensorflow.js';
+import { mpi, type Reduction } from '../../../lib/exports/mpi.js';
+import { stepExchange } from '../../../lib/mpi/communicator.js';
+import { addonState } from '../../../lib/platform/addon.js';
 import { useBackend } from '../../support/backends.js';
 import { tell } from '../../support/mpirun.js';
 
 const { rank, size } = mpi;
 // Several chunks, a bucket and more, and arrays of no and of one element.
 // The simulated GPU is slow.
-const lengths = [3, 0, 40_000, 1, process.argv[2] === 'device' ? 20_000 : 1_100_000];
+const ofDevice = process.argv[2] === 'device';
+const lengths = [3, 0, 40_000, 1, ofDevice ? 20_000 : 1_100_000];
 const settings = { maxLearningRate: 0.5, momentum: 0.9, maxNorm: 900 };
 
 function arrays(seed: number): Float32Array[] {
@@ -94,6 +98,42 @@ function stepOverDeviceBuffers(): void {
   });
 }
 
+/** Averages of tensors by the op of a GPU, which runs on TensorFlow's CPU device here; several pieces. */
+async function averageTensors(): Promise<void> {
+  await useBackend('tensorflow');
+  const opName = addonState().addon!.registerTensorFlowCudaAverageOp('CPU');
+  // A piece has 2 ** 22 numbers.
+  const sizes = [5, 0, 2 ** 22, 3, 2 ** 23 + 7, 2 ** 21];
+  const valueOf = (other: number, i: number, k: number) => ((7 * k + 5 * other + i) % 13) - 6;
+  const own = sizes.map((length, i) =>
+    tf.tensor1d(Float32Array.from({ length }, (_, k) => valueOf(rank, i, k))),
+  );
+  // The last has none on rank 0.
+  const given = own.map((tensor, i) => (rank === 0 && i === sizes.length - 1 ? null : tensor));
+  const average = (reduction: Reduction): tf.Tensor[] => {
+    mpi.reduction = reduction;
+    const averager = tensorFlowAverager(opName)(own, given);
+    return averager(
+      mpi[stepExchange]!,
+      own.map((_, i) => i),
+    );
+  };
+  for (const reduction of ['reproducible', 'fast'] as const) {
+    const averages = average(reduction);
+    // Whole numbers, whose sums are exact in any order.
+    const isRight = averages.map((tensor, i) =>
+      tensor.dataSync<'float32'>().every((value, k) => {
+        let sum = 0;
+        for (let other = 0; other < size; other++) {
+          if (other > 0 || i < sizes.length - 1) sum += valueOf(other, i, k);
+        }
+        return value === Math.fround(sum / size);
+      }),
+    );
+    tell(rank, { [reduction]: isRight, shapes: averages.map(({ shape }) => shape[0]) });
+  }
+}
+
 async function stepOverVariables(backend: 'tensorflow' | 'cpu'): Promise<void> {
   await useBackend(backend);
   const variablesOf = (each: readonly Float32Array[]) =>
@@ -152,8 +192,9 @@ async function stepOverVariables(backend: 'tensorflow' | 'cpu'): Promise<void> {
   });
 }
 
-if (process.argv[2] === 'device') {
+if (ofDevice) {
   stepOverDeviceBuffers();
+  await averageTensors();
 } else {
   stepOverArrays();
   await stepOverVariables('tensorflow');
