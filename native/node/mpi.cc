@@ -9,8 +9,8 @@
 
 #include "engine/shards.h"
 #include "engine/sum.h"
-#include "mpi/loaded_library.h"
 #include "mpi/gpu_average.h"
+#include "mpi/loaded_library.h"
 #include "node/arguments.h"
 
 namespace tfjs_alig {
