@@ -18,8 +18,8 @@ export function mpiSection({ machine, results }: MpiResults): string {
     'Milliseconds of one step of `prepareAliGStep` with momentum over a `Float32Array`, on so many ranks of this one ' +
       'machine, more than it has cores where there are 4: with the communicator, with ' +
       "`reduction = 'fast'` and by itself on every rank at the same time; of `AliG` through tfjs-node with the " +
-      "communicator, and with `shardState`; of MPI's own allreduce of as many float32. Medians. Ranks share memory, or are joined by a link of " +
-      `the rate that is named. The bytes are computed.${peers}`,
+      "communicator, and with `shardState`; of MPI's own allreduce of as many float32. Medians. Ranks share " +
+      `memory, or are joined by a link of the rate that is named. The bytes are computed.${peers}`,
     table(
       [
         ...['>parameters', '>ranks', 'link', '>MB sent a rank', '>step', '>range', '>fast'],

@@ -266,12 +266,12 @@ export class Ranks implements Communicator, StepExchange {
   }
 
   broadcastNow(arrays: readonly SharedArray[], agreement: () => Agreement): void {
-    this.meetForArrays('broadcasts its parameters', arrays, agreement);
-    for (const array of arrays) {
-      const bytes = bytesOf(array);
-      bytes.set(this.guardedNow(() => this.addon.mpiBroadcast(bytes, 0, this.seconds)));
-    }
-    this.meetings--;
+    this.exchangeArrays('broadcasts its parameters', arrays, agreement, () => {
+      for (const array of arrays) {
+        const bytes = bytesOf(array);
+        bytes.set(this.addon.mpiBroadcast(bytes, 0, this.seconds));
+      }
+    });
   }
 
   shardOf(size: number, first: number): readonly [number, number] {
@@ -283,11 +283,14 @@ export class Ranks implements Communicator, StepExchange {
     firsts: readonly number[],
     agreement: () => Agreement,
   ): void {
-    this.meetForArrays(gathers, arrays, () => ({ ...agreement(), firsts }));
-    this.guardedNow(() => {
-      this.addon.mpiGather(arrays, Int32Array.from(firsts), this.seconds);
-    });
-    this.meetings--;
+    this.exchangeArrays(
+      gathers,
+      arrays,
+      () => ({ ...agreement(), firsts }),
+      () => {
+        this.addon.mpiGather(arrays, Int32Array.from(firsts), this.seconds);
+      },
+    );
   }
 
   tell(text: string): string[] {
@@ -295,16 +298,19 @@ export class Ranks implements Communicator, StepExchange {
     return this.meet('tells what it has', record).map((each) => each.text);
   }
 
-  /** The meeting before an exchange of arrays that is not a step: `meetings` counts it while it goes on. */
-  private meetForArrays(
+  /** An exchange of arrays that is not a step: `meetings` counts it only while it goes on, or has failed. */
+  private exchangeArrays(
     kind: RecordKind,
     arrays: readonly SharedArray[],
     agreement: () => Agreement,
+    exchange: () => void,
   ): void {
     const content = { ...agreement(), bytes: arrays.map(({ byteLength }) => byteLength) };
     const digest = digestOf(JSON.stringify(content));
     this.meetings++;
     this.compare(this.meet(kind, packRecord(kind, { digest })), content);
+    this.guardedNow(exchange);
+    this.meetings--;
   }
 
   /** In place of the others' next meeting. */

@@ -6,6 +6,8 @@
 #include <mutex>
 #include <utility>
 
+#include "mpi/runs.h"
+
 namespace tfjs_alig {
 namespace {
 
@@ -17,33 +19,6 @@ namespace {
 // addition in rank order is the host's.
 constexpr std::size_t kPieceSize = std::size_t{1} << 22;  // 16 MB
 constexpr std::size_t kPieces = 3;
-
-// A part of an array in a piece.
-struct Part {
-  const float* own;
-  float* result;
-  std::size_t size;
-};
-
-// The elements of all arrays one after the other, in pieces.
-std::vector<std::vector<Part>> piecesOf(const std::vector<TfjsAligMpiArray>& arrays) {
-  std::vector<std::vector<Part>> pieces;
-  std::size_t room = 0;
-  for (const TfjsAligMpiArray& array : arrays) {
-    for (std::size_t place = 0; place < array.size;) {
-      if (room == 0) {
-        pieces.emplace_back();
-        room = kPieceSize;
-      }
-      const std::size_t size = std::min(room, array.size - place);
-      pieces.back().push_back({static_cast<const float*>(array.own) + place,
-                               static_cast<float*>(array.result) + place, size});
-      place += size;
-      room -= size;
-    }
-  }
-  return pieces;
-}
 
 // Where pieces lie while MPI has them, for as long as the process lives.
 float* stagingOf(CudaSession& session, bool onGpu) {
@@ -63,38 +38,44 @@ void averageOnGpu(CudaSession& session, const std::vector<TfjsAligMpiArray>& arr
   // One memory for all threads.
   static std::mutex mutex;
   const std::lock_guard<std::mutex> lock(mutex);
-  const std::vector<std::vector<Part>> pieces = piecesOf(arrays);
+  Runs runs;
+  for (std::size_t i = 0; i < arrays.size(); ++i) runs.add(i, 0, 0, arrays[i].size);
+  const std::size_t pieces = (runs.size() + kPieceSize - 1) / kPieceSize;
+  const auto endOf = [&](std::size_t piece) {
+    return std::min(runs.size(), (piece + 1) * kPieceSize);
+  };
   const bool onGpu = terms.fast && mpiLibrary().tfjs_alig_mpi_takes_gpu_memory() != 0;
   float* const memory = stagingOf(session, onGpu);
   const auto staged = [&](std::size_t piece) { return memory + piece % kPieces * kPieceSize; };
   const auto download = [&](std::size_t piece) {
-    if (piece >= pieces.size()) return;
+    if (piece >= pieces) return;
     float* to = staged(piece);
-    for (const Part& part : pieces[piece]) {
-      session.copy(to, part.own, part.size);
-      to += part.size;
-    }
+    runs.forEach(piece * kPieceSize, endOf(piece),
+                 [&](std::size_t array, std::size_t place, std::size_t, std::size_t size) {
+                   session.copy(to, static_cast<const float*>(arrays[array].own) + place, size);
+                   to += size;
+                 });
   };
   download(0);
   session.wait();
   download(1);
-  for (std::size_t i = 0; i < pieces.size(); ++i) {
-    std::size_t size = 0;
-    for (const Part& part : pieces[i]) size += part.size;
-    const TfjsAligMpiArray array = {staged(i), staged(i), size};
+  for (std::size_t i = 0; i < pieces; ++i) {
+    const std::size_t size = endOf(i) - i * kPieceSize;
+    const TfjsAligMpiArray piece = {staged(i), staged(i), size};
     if (onGpu) {
-      callMpi(mpiLibrary().tfjs_alig_mpi_sum_floats_fast, &array, std::size_t{1}, 1.0,
+      callMpi(mpiLibrary().tfjs_alig_mpi_sum_floats_fast, &piece, std::size_t{1}, 1.0,
               terms.seconds);
     } else {
-      averageOverRanks(&array, 1, terms);
+      averageOverRanks(&piece, 1, terms);
     }
     session.wait();
     if (onGpu) session.divide(staged(i), size, static_cast<float>(terms.ranks));
     const float* from = staged(i);
-    for (const Part& part : pieces[i]) {
-      session.copy(part.result, from, part.size);
-      from += part.size;
-    }
+    runs.forEach(i * kPieceSize, endOf(i),
+                 [&](std::size_t array, std::size_t, std::size_t place, std::size_t count) {
+                   session.copy(static_cast<float*>(arrays[array].result) + place, from, count);
+                   from += count;
+                 });
     download(i + 2);
   }
   session.wait();

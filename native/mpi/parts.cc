@@ -1,5 +1,6 @@
 #include "mpi/parts.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "engine/shards.h"

@@ -98,7 +98,7 @@ class Bucket {
       }
       received += n;
     });
-    received_ = {};
+    std::vector<Element>().swap(received_);
   }
 
   // Sends all this rank's part of the results and asks them for theirs.

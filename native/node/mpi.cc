@@ -74,18 +74,15 @@ Napi::Value mpiAverage(const Napi::CallbackInfo& info) {
   // NOTE [values first, addresses last]
   const std::vector<Napi::Value> own = entriesOf(info[0], "arrays");
   const std::vector<Napi::Value> results = entriesOf(info[1], "results");
-  const double divisor = info[2].As<Napi::Number>();
-  const bool fast = info[3].As<Napi::Boolean>();
-  const double seconds = info[4].As<Napi::Number>();
+  const ExchangeTerms terms = {info[2].As<Napi::Number>(), info[3].As<Napi::Boolean>().Value(),
+                               info[4].As<Napi::Number>()};
   std::vector<TfjsAligMpiArray> arrays(own.size());
   for (std::size_t i = 0; i < own.size(); ++i) {
     const FloatArray from = floatArray(own[i], "an array");
     const FloatArray to = floatArrayOf(entryOf(results, i, "results"), "a result", from.size);
     arrays[i] = {from.data, to.data, from.size};
   }
-  const MpiLibrary& mpi = mpiLibrary();
-  callMpi(fast ? mpi.tfjs_alig_mpi_sum_floats_fast : mpi.tfjs_alig_mpi_sum_floats, arrays.data(),
-          arrays.size(), divisor, seconds);
+  averageOverRanks(arrays.data(), arrays.size(), terms);
   return info.Env().Undefined();
 }
 

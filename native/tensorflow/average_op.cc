@@ -13,17 +13,6 @@
 namespace tfjs_alig {
 namespace {
 
-const std::string& opName() {
-  static const std::string name = nameOfThisCopy("Average");
-  return name;
-}
-
-// The same through the CUDA engine on TensorFlow's CPU device, for tests without a GPU.
-const std::string& cudaOnCpuOpName() {
-  static const std::string name = opName() + "CudaOnCpu";
-  return name;
-}
-
 const OpDefinition& definition() {
   static const OpDefinition definition = {
       {"count: int >= 0"},
@@ -44,7 +33,9 @@ struct Averaging {
 // Only what comes before the exchange can fail on one rank alone. `make(i, gradient)` makes the
 // tensor of an average.
 template <class Make>
-Averaging prepare(std::size_t count, TF_OpKernelContext* context, Outputs& outputs, Make make) {
+Averaging prepare(std::int32_t gradientCount, TF_OpKernelContext* context, Outputs& outputs,
+                  Make make) {
+  const auto count = static_cast<std::size_t>(gradientCount);
   const TensorPointer exchangeWords = inputOf(context, count);
   Averaging averaging;
   averaging.terms = readExchangeTerms(words(exchangeWords.get()), wordCount(exchangeWords.get()));
@@ -65,7 +56,7 @@ Averaging prepare(std::size_t count, TF_OpKernelContext* context, Outputs& outpu
 
 // MPI reads the gradients where TensorFlow has them and writes the averages into buffers of the
 // pool, which the step reads: NOTE [buffer ownership].
-void runOnCpu(std::size_t count, TF_OpKernelContext* context) {
+void runOnCpu(const std::int32_t& count, TF_OpKernelContext* context) {
   Outputs outputs(context);
   const Averaging averaging =
       prepare(count, context, outputs, [&](std::size_t i, const TF_Tensor* gradient) {
@@ -77,7 +68,7 @@ void runOnCpu(std::size_t count, TF_OpKernelContext* context) {
 }
 
 // NOTE [gradients of a GPU], and NOTE [order with TensorFlow]: the outputs are allocated first.
-void runOnGpu(std::size_t count, TF_OpKernelContext* context) {
+void runOnGpu(const std::int32_t& count, TF_OpKernelContext* context) {
   // For the simulated GPU, whose kernels run on this thread: NOTE [denormals].
   const IeeeArithmetic ieee;
   Outputs outputs(context);
@@ -98,36 +89,19 @@ void* createKernel(TF_OpKernelConstruction* construction) {
   });
 }
 
-template <void (*kRun)(std::size_t, TF_OpKernelContext*)>
-void computeKernel(void* kernel, TF_OpKernelContext* context) {
-  computeReporting(context, [&] {
-    kRun(static_cast<std::size_t>(*static_cast<const std::int32_t*>(kernel)), context);
-  });
-}
-
-void deleteKernel(void* kernel) { delete static_cast<std::int32_t*>(kernel); }
-
-void registerAverage(const std::string& name, const std::string& deviceType,
-                     void (*compute)(void*, TF_OpKernelContext*)) {
-  registerOnce(name, definition(), deviceType, {createKernel, compute, deleteKernel});
+const OpOnDevices& op() {
+  static const OpOnDevices op = {nameOfThisCopy("Average"), definition(),
+                                 kernelOf<std::int32_t, runOnCpu>(createKernel),
+                                 kernelOf<std::int32_t, runOnGpu>(createKernel)};
+  return op;
 }
 
 }  // namespace
 
-std::string registerAverageOp() {
-  registerAverage(opName(), "CPU", computeKernel<runOnCpu>);
-  return opName();
-}
+std::string registerAverageOp() { return registerOnCpu(op()); }
 
 std::string registerCudaAverageOp(const std::string& deviceType) {
-  CudaSession::instance();
-  if (deviceType == "CPU") {
-    registerAverage(cudaOnCpuOpName(), deviceType, computeKernel<runOnGpu>);
-    return cudaOnCpuOpName();
-  }
-  registerAverageOp();
-  registerAverage(opName(), deviceType, computeKernel<runOnGpu>);
-  return opName();
+  return registerOnGpu(op(), deviceType);
 }
 
 }  // namespace tfjs_alig

@@ -6,12 +6,8 @@
 
 namespace tfjs_alig {
 
-// Registers the op and its kernel for the CPU unless that was done already, and returns the op's
-// name. Safe from several threads. Throws std::runtime_error with the reason where it can't be
-// done.
+// As registerOnCpu and registerOnGpu say.
 std::string registerAverageOp();
-
-// The same for the kernel on a GPU, as registerCudaStepOp.
 std::string registerCudaAverageOp(const std::string& deviceType);
 
 }  // namespace tfjs_alig

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cpu/buffer_pool.h"
+#include "cuda/session.h"
 
 namespace tfjs_alig {
 namespace {
@@ -35,6 +36,19 @@ void registerKernel(const char* name, const OpDefinition& definition, const std:
   }
   tf.TF_RegisterKernelBuilder(name, builder, status);
   status.check("TF_RegisterKernelBuilder");
+}
+
+void registerOnce(const std::string& name, const OpDefinition& definition,
+                  const std::string& deviceType, const OpKernel& kernel) {
+  static std::mutex mutex;
+  static std::set<std::string> ops;
+  static std::set<std::pair<std::string, std::string>> kernels;
+  const std::lock_guard<std::mutex> lock(mutex);
+  if (ops.count(name) == 0) registerDefinition(name.c_str(), definition);
+  ops.insert(name);
+  const std::pair<std::string, std::string> place{name, deviceType};
+  if (kernels.count(place) == 0) registerKernel(name.c_str(), definition, deviceType, kernel);
+  kernels.insert(place);
 }
 
 }  // namespace
@@ -99,17 +113,22 @@ std::string nameOfThisCopy(const char* kind) {
   return text.str();
 }
 
-void registerOnce(const std::string& name, const OpDefinition& definition,
-                  const std::string& deviceType, const OpKernel& kernel) {
-  static std::mutex mutex;
-  static std::set<std::string> ops;
-  static std::set<std::pair<std::string, std::string>> kernels;
-  const std::lock_guard<std::mutex> lock(mutex);
-  if (ops.count(name) == 0) registerDefinition(name.c_str(), definition);
-  ops.insert(name);
-  const std::pair<std::string, std::string> place{name, deviceType};
-  if (kernels.count(place) == 0) registerKernel(name.c_str(), definition, deviceType, kernel);
-  kernels.insert(place);
+std::string registerOnCpu(const OpOnDevices& op) {
+  registerOnce(op.name, op.definition, "CPU", op.onCpu);
+  return op.name;
+}
+
+std::string registerOnGpu(const OpOnDevices& op, const std::string& deviceType) {
+  CudaSession::instance();
+  if (deviceType == "CPU") {
+    const std::string name = op.name + "CudaOnCpu";
+    registerOnce(name, op.definition, deviceType, op.onGpu);
+    return name;
+  }
+  // With the kernel for the CPU, so that tensors that were put there are served as well.
+  registerOnCpu(op);
+  registerOnce(op.name, op.definition, deviceType, op.onGpu);
+  return op.name;
 }
 
 }  // namespace tfjs_alig

@@ -126,10 +126,33 @@ struct OpKernel {
   void (*destroy)(void*);
 };
 
-// Registers an op and its kernel on a device, unless that was done before: a second op of a name
-// would end the process, a second kernel would make it ambiguous. Safe from several threads.
-void registerOnce(const std::string& name, const OpDefinition& definition,
-                  const std::string& deviceType, const OpKernel& kernel);
+// The kernel whose state `create` makes, and which is run with it.
+template <class State, void (*kRun)(const State&, TF_OpKernelContext*)>
+OpKernel kernelOf(void* (*create)(TF_OpKernelConstruction*)) {
+  return {create,
+          [](void* state, TF_OpKernelContext* context) {
+            computeReporting(context, [&] { kRun(*static_cast<const State*>(state), context); });
+          },
+          [](void* state) { delete static_cast<State*>(state); }};
+}
+
+// An op with a kernel for the CPU and one that runs the CUDA engine.
+struct OpOnDevices {
+  std::string name;
+  const OpDefinition& definition;
+  OpKernel onCpu;
+  OpKernel onGpu;
+};
+
+// Registers the op and its kernel for the CPU, unless that was done before: a second op of a name
+// would end the process, a second kernel would make it ambiguous. Returns the op's name. Safe from
+// several threads. Throws std::runtime_error with the reason where it can't be done.
+std::string registerOnCpu(const OpOnDevices& op);
+
+// The same with the kernel that runs the CUDA engine, on the device type "GPU". "CPU" is for tests
+// without a GPU, whose library runs on the CPU: an op of another name, with that kernel on
+// TensorFlow's CPU device. Throws std::runtime_error also where there is no GPU.
+std::string registerOnGpu(const OpOnDevices& op, const std::string& deviceType);
 
 }  // namespace tfjs_alig
 

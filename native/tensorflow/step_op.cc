@@ -19,17 +19,6 @@
 namespace tfjs_alig {
 namespace {
 
-const std::string& opName() {
-  static const std::string name = nameOfThisCopy("Step");
-  return name;
-}
-
-// The same with the CUDA engine on TensorFlow's CPU device, for tests without a GPU.
-const std::string& cudaOnCpuOpName() {
-  static const std::string name = opName() + "CudaOnCpu";
-  return name;
-}
-
 // Those that are not lists.
 constexpr std::size_t kOtherInputs = 5;
 
@@ -321,35 +310,19 @@ void* createKernel(TF_OpKernelConstruction* construction) {
   });
 }
 
-template <void (*kRun)(const Counts&, TF_OpKernelContext*)>
-void computeKernel(void* kernel, TF_OpKernelContext* context) {
-  computeReporting(context, [&] { kRun(*static_cast<const Counts*>(kernel), context); });
-}
-
-void deleteKernel(void* kernel) { delete static_cast<Counts*>(kernel); }
-
-void registerStep(const std::string& name, const std::string& deviceType,
-                  void (*compute)(void*, TF_OpKernelContext*)) {
-  registerOnce(name, definition(), deviceType, {createKernel, compute, deleteKernel});
+const OpOnDevices& op() {
+  static const OpOnDevices op = {nameOfThisCopy("Step"), definition(),
+                                 kernelOf<Counts, runOnCpu>(createKernel),
+                                 kernelOf<Counts, runOnGpu>(createKernel)};
+  return op;
 }
 
 }  // namespace
 
-std::string registerStepOp() {
-  registerStep(opName(), "CPU", computeKernel<runOnCpu>);
-  return opName();
-}
+std::string registerStepOp() { return registerOnCpu(op()); }
 
 std::string registerCudaStepOp(const std::string& deviceType) {
-  CudaSession::instance();
-  if (deviceType == "CPU") {
-    registerStep(cudaOnCpuOpName(), deviceType, computeKernel<runOnGpu>);
-    return cudaOnCpuOpName();
-  }
-  // With the kernel for the CPU, so that tensors that were put there are served as well.
-  registerStepOp();
-  registerStep(opName(), deviceType, computeKernel<runOnGpu>);
-  return opName();
+  return registerOnGpu(op(), deviceType);
 }
 
 }  // namespace tfjs_alig

@@ -41,9 +41,7 @@ type Lists = [Float32Array[], Float32Array[], Float32Array[]];
 function step([parameters, gradients, states]: Lists): void {
   const ruleStep = aliGStep('test', momentum);
   const [groups, words] = [packGroups(ruleStep), packStep(ruleStep)];
-  const prepared = addon.prepareStep(
-    ...([parameters, gradients, states, groups, words, noShards, false] as const),
-  );
+  const prepared = addon.prepareStep(parameters, gradients, states, groups, words, noShards, false);
   addon.step(prepared as PreparedStep, 1, new Int32Array(RESULT_WORDS));
 }
 
